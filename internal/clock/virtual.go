@@ -1,0 +1,282 @@
+package clock
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// Epoch is when virtual time begins unless told otherwise: the day on which
+// docker 1.8.3 was released.
+var Epoch = time.Date(2015, time.October, 12, 12, 0, 0, 0, time.UTC)
+
+// A Virtual clock stands still while anyone works and jumps to the next
+// deadline when every party waits on it. Make one with NewVirtual.
+type Virtual struct {
+	mu      sync.Mutex // guards everything below
+	now     time.Time
+	working int // parties that are neither asleep nor held
+	waits   waitHeap
+	order   int // breaks ties between equal deadlines: first come, first served
+	links   map[string]*link
+}
+
+var _ Clock = (*Virtual)(nil)
+
+// NewVirtual makes a clock that shows start; the zero time means Epoch.
+func NewVirtual(start time.Time) *Virtual {
+	if start.IsZero() {
+		start = Epoch
+	}
+	return &Virtual{now: start, links: map[string]*link{}}
+}
+
+// A link is a connection whose client is a worker of this process.
+type link struct{ hold *wait }
+
+// A wait is one deadline: of a sleeper, of a held exchange or of a context.
+type wait struct {
+	at      time.Time
+	order   int
+	index   int // in the heap; -1 when not in it
+	counted bool // whether firing it sets a party to work
+	fired   bool
+	fire    func() // called with mu held; must not block
+}
+
+// Now is the present virtual time.
+func (v *Virtual) Now() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.now
+}
+
+// Work implements Clock.
+func (v *Virtual) Work() func() { return v.join() }
+
+func (v *Virtual) join() func() {
+	v.mu.Lock()
+	v.working++
+	v.mu.Unlock()
+	return sync.OnceFunc(func() {
+		v.mu.Lock()
+		v.working--
+		v.jump()
+		v.mu.Unlock()
+	})
+}
+
+// Sleep implements Clock.
+func (v *Virtual) Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	v.mu.Lock()
+	woken := make(chan struct{})
+	w := v.add(d, true, func() { close(woken) })
+	v.working--
+	v.jump()
+	v.mu.Unlock()
+	select {
+	case <-woken:
+		return nil
+	case <-ctx.Done():
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if w.fired {
+		return nil
+	}
+	v.remove(w)
+	v.working++
+	return ctx.Err()
+}
+
+// Hold implements Clock.
+func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d == 0 {
+		return err
+	}
+	v.mu.Lock()
+	l := v.links[name]
+	woken := make(chan struct{})
+	w := &wait{index: -1, counted: l != nil && l.hold == nil, fire: func() { close(woken) }}
+	if w.counted {
+		l.hold = w
+		v.working--
+	}
+	if d > 0 {
+		v.push(w, d)
+	}
+	v.jump()
+	v.mu.Unlock()
+
+	var err error
+	select {
+	case <-woken:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !w.fired {
+		v.remove(w)
+		if w.counted { // still ours to give back; Abandon clears it
+			v.working++
+		}
+	} else {
+		err = nil
+	}
+	if l != nil && l.hold == w {
+		l.hold = nil
+	}
+	return err
+}
+
+// Connected implements Clock.
+func (v *Virtual) Connected(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.links[name] = &link{}
+}
+
+// Abandon implements Clock.
+func (v *Virtual) Abandon(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l := v.links[name]
+	if l == nil {
+		return
+	}
+	delete(v.links, name)
+	if w := l.hold; w != nil && w.counted && !w.fired {
+		w.counted = false
+		v.working++
+	}
+}
+
+// block waits for done as a worker whose place is taken by the one that closes done.
+func (v *Virtual) block(done <-chan struct{}) {
+	v.mu.Lock()
+	v.working--
+	v.jump()
+	v.mu.Unlock()
+	<-done
+}
+
+// add queues a wait that ends d from now. The caller holds mu.
+func (v *Virtual) add(d time.Duration, counted bool, fire func()) *wait {
+	w := &wait{index: -1, counted: counted, fire: fire}
+	v.push(w, d)
+	return w
+}
+
+func (v *Virtual) push(w *wait, d time.Duration) {
+	v.order++
+	w.at, w.order = v.now.Add(d), v.order
+	heap.Push(&v.waits, w)
+}
+
+func (v *Virtual) remove(w *wait) {
+	if w.index >= 0 {
+		heap.Remove(&v.waits, w.index)
+	}
+}
+
+// jump moves time to the next deadline for as long as nobody works. The caller
+// holds mu.
+func (v *Virtual) jump() {
+	for v.working <= 0 && v.waits.Len() > 0 {
+		w := heap.Pop(&v.waits).(*wait) //nolint:errcheck,forcetypeassert // the heap holds nothing else
+		if w.at.After(v.now) {
+			v.now = w.at
+		}
+		w.fired = true
+		if w.counted {
+			v.working++
+		}
+		w.fire()
+	}
+}
+
+// WithTimeout implements Clock. When the deadline fires, the party that waits
+// on the context counts as working until it calls cancel.
+func (v *Virtual) WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	c := &deadlineContext{Context: parent, done: make(chan struct{})}
+	v.mu.Lock()
+	w := v.add(d, true, func() { c.end(context.DeadlineExceeded) })
+	v.mu.Unlock()
+	stop := context.AfterFunc(parent, func() { c.end(parent.Err()) })
+	return c, sync.OnceFunc(func() {
+		stop()
+		c.end(context.Canceled)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if w.fired {
+			v.working--
+			v.jump()
+			return
+		}
+		v.remove(w)
+	})
+}
+
+// A deadlineContext ends at a virtual deadline, with the error of a real one.
+type deadlineContext struct {
+	context.Context
+	done chan struct{}
+
+	mu  sync.Mutex // guards err
+	err error
+}
+
+func (c *deadlineContext) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+		close(c.done)
+	}
+}
+
+func (c *deadlineContext) Done() <-chan struct{} { return c.done }
+
+func (c *deadlineContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// A waitHeap orders waits by deadline, then by age.
+type waitHeap []*wait
+
+func (h waitHeap) Len() int { return len(h) }
+
+func (h waitHeap) Less(i, j int) bool {
+	if !h[i].at.Equal(h[j].at) {
+		return h[i].at.Before(h[j].at)
+	}
+	return h[i].order < h[j].order
+}
+
+func (h waitHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *waitHeap) Push(x any) {
+	w := x.(*wait) //nolint:errcheck,forcetypeassert // only this file pushes
+	w.index = len(*h)
+	*h = append(*h, w)
+}
+
+// Pop implements heap.Interface.
+func (h *waitHeap) Pop() any {
+	old := *h
+	w := old[len(old)-1]
+	w.index = -1
+	*h = old[:len(old)-1]
+	return w
+}

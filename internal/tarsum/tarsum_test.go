@@ -181,7 +181,7 @@ func TestBrokenTars(t *testing.T) {
 // What a Reader holds does not grow with the layer.
 func TestFlatMemory(t *testing.T) {
 	t.Parallel()
-	const size = 64 << 20
+	const size = 8 << 20
 	in, out := io.Pipe()
 	go func() {
 		w := tar.NewWriter(out)
@@ -191,7 +191,7 @@ func TestFlatMemory(t *testing.T) {
 		_ = out.Close()
 	}()
 	r := tarsum.NewReader(in)
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, 64) // each read leaves a few bytes of flushing behind
 	var held int
 	for {
 		_, err := r.Read(buf)
@@ -201,7 +201,7 @@ func TestFlatMemory(t *testing.T) {
 		}
 		require.NoError(t, err)
 	}
-	require.Less(t, held, 512<<10)
+	require.Less(t, held, 64<<10)
 }
 
 // noise is a stream that does not compress.

@@ -2,7 +2,3 @@
 // values: operations, exchanges, traces, the recorder that makes them on either
 // side, and the scrubbing that makes them stable and free of secrets.
 package wire
-
-import "strconv"
-
-func itoa(n int) string { return strconv.Itoa(n) }

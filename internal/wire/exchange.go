@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -19,11 +21,28 @@ type Exchange struct {
 	Route    Route
 	Request  Request
 	Response Response
-	Fault    string  // names of the faults that struck, comma-separated; "" for none
-	Failure  Failure // why there is no (complete) answer; FailureNone when there is one
-	Err      string  // the error as the recording side saw it; "" for none
+	Fault    string        // names of the faults that struck, comma-separated; "" for none
+	Failure  Failure       // why there is no (complete) answer; FailureNone when there is one
+	Err      string        // the error as the recording side saw it; "" for none
 	At       time.Duration // when it began, since the trace began, by the trace's clock
 	Elapsed  time.Duration // how long it took, by the trace's clock
+	// Open says that the exchange was still under way when the trace was taken.
+	Open bool
+}
+
+// Event is what the bench did, for an exchange of OpEvent; "" for others.
+func (e Exchange) Event() string {
+	if e.Route.Op != OpEvent {
+		return ""
+	}
+	return e.Request.Target
+}
+
+// clone shares nothing with e.
+func (e Exchange) clone() Exchange {
+	e.Request.Header, e.Response.Header = e.Request.Header.Clone(), e.Response.Header.Clone()
+	e.Request.Body.Head, e.Response.Body.Head = bytes.Clone(e.Request.Body.Head), bytes.Clone(e.Response.Body.Head)
+	return e
 }
 
 // A Route says what a request is, parsed once from method and URL. See ParseRoute.
@@ -59,6 +78,9 @@ type Body struct {
 	Length int64         // bytes that passed the recorder
 	Digest digest.Digest // of those bytes; "" when Length is 0
 	Head   []byte        // at most HeadLimit bytes from the start, kept for JSON and text only
+	// Cut says that the recording side stopped reading before the end: it closed
+	// the body early, or did not look at it.
+	Cut bool
 }
 
 // HeadLimit is how many bytes of a textual body an exchange keeps.
@@ -102,7 +124,7 @@ func (e Exchange) Answer() string {
 	if e.Response.Status == 0 {
 		return e.Failure.String()
 	}
-	return itoa(e.Response.Status)
+	return strconv.Itoa(e.Response.Status)
 }
 
 // A Trace is the exchanges of one run in the order in which they began.

@@ -1,9 +1,8 @@
 package wire
 
 import (
-	"context"
-	"net"
-	"net/http"
+	"sync"
+	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 )
@@ -11,33 +10,114 @@ import (
 // A Recorder turns traffic into a Trace, at the client's side (Dial and
 // Transport) or at the server's side (Handler). It is safe for concurrent use.
 // A nil *Recorder is valid: its wrappers return what they were given.
+//
+// Bodies are measured as they pass (length, sha256, and the head of textual
+// ones) and never held. Requests and responses are otherwise left as they are:
+// nothing is read ahead, added or retried.
 type Recorder struct {
 	clock  clock.Clock
 	notify func(Exchange)
+	start  time.Time
+
+	notifying sync.Mutex // held while notify runs
+
+	mu      sync.Mutex // guards everything below
+	keep    int        // how many ended exchanges to keep; 0 keeps all
+	seq     int
+	conns   int                // numbers given so far
+	records []*record          // in order of Seq
+	links   map[string]*conn   // connections that are open, or known by their link only
+	pending map[string]*faults // struck on a link that no exchange had used yet
 }
 
 // NewRecorder makes a recorder whose times are c's. notify, when not nil, is
-// called once for each exchange when it ends, one call at a time.
+// called once for each exchange when it ends, one call at a time, in order of
+// ending. It may read the recorder's Trace; it must not make an exchange that
+// the same recorder sees, and must not change what it is given.
 func NewRecorder(c clock.Clock, notify func(Exchange)) *Recorder {
-	return &Recorder{clock: c, notify: notify}
+	return &Recorder{
+		clock: c, notify: notify, start: c.Now(),
+		links: map[string]*conn{}, pending: map[string]*faults{},
+	}
 }
 
-// Dial wraps a dial function so that the exchanges recorded by Transport know
-// their Link and Conn.
-func (r *Recorder) Dial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return dial
+// KeepLast makes the recorder forget all but the last n exchanges that ended,
+// for a recorder that lives as long as its process. 0, the default, keeps all.
+func (r *Recorder) KeepLast(n int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keep = n
+	r.trim()
 }
-
-// Transport records what next sends and receives. An exchange ends when its
-// response body is closed or read to the end, or when next fails; then it also
-// tells the clock that its link was abandoned.
-func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper { return next }
-
-// Handler records what next is asked and answers.
-func (r *Recorder) Handler(next http.Handler) http.Handler { return next }
 
 // Event notes that the bench itself did something ("restart", "delete layer1").
-func (r *Recorder) Event(text string) {}
+// It becomes an exchange of OpEvent, which ends at once; see Exchange.Event.
+func (r *Recorder) Event(text string) {
+	if r == nil {
+		return
+	}
+	rec := &record{e: Exchange{Route: Route{Op: OpEvent}, Request: Request{Target: text}}}
+	r.begin(rec)
+	rec.end(FailureNone, "")
+}
 
-// Trace is what was recorded so far, ordered by Seq, as a copy.
-func (r *Recorder) Trace() Trace { return nil }
+// Trace is what was recorded so far, ordered by Seq, as a copy. An exchange
+// that is still under way is in it, with Open set and with what is known of it
+// up to now: a stuck push shows where it is stuck.
+func (r *Recorder) Trace() Trace {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	records := append([]*record(nil), r.records...)
+	r.mu.Unlock()
+	t := make(Trace, len(records))
+	for i, rec := range records {
+		t[i] = rec.snapshot()
+	}
+	return t
+}
+
+// begin adds an exchange to the trace. Nobody else has seen rec yet.
+func (r *Recorder) begin(rec *record) {
+	rec.owner, rec.began = r, r.clock.Now()
+	rec.e.At = rec.began.Sub(r.start)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seq++
+	rec.e.Seq = r.seq
+	r.records = append(r.records, rec)
+	if r.keep > 0 && len(r.records) >= 2*r.keep {
+		r.trim()
+	}
+}
+
+// trim forgets the oldest ended exchanges beyond keep. The caller holds mu.
+func (r *Recorder) trim() {
+	excess := len(r.records) - r.keep
+	if r.keep <= 0 || excess <= 0 {
+		return
+	}
+	kept := make([]*record, 0, 2*r.keep)
+	for _, rec := range r.records {
+		if excess > 0 && rec.isEnded() {
+			excess--
+			continue
+		}
+		kept = append(kept, rec)
+	}
+	r.records = kept
+}
+
+// tell hands an ended exchange to notify.
+func (r *Recorder) tell(e Exchange) {
+	if r.notify == nil {
+		return
+	}
+	r.notifying.Lock()
+	defer r.notifying.Unlock()
+	r.notify(e)
+}

@@ -1,0 +1,292 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+)
+
+// Transport records what next sends and receives. An exchange ends when its
+// response body is closed or read to the end, or when next fails; then, and
+// before the caller hears of it, it tells the clock that nobody waits on its
+// link any more. An exchange whose dial or TLS handshake failed is recorded too.
+//
+// The request's headers are recorded as the caller set them, without what
+// net/http adds. Where next sends a request again by itself, because a kept
+// connection turned out to be dead, each sending is an exchange of its own.
+func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper {
+	if r == nil {
+		return next
+	}
+	return &transport{recorder: r, next: next}
+}
+
+type transport struct {
+	recorder *Recorder
+	next     http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper. next closes the request's body, as
+// the contract of RoundTripper has it.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	a := newAttempt(t.recorder, req)
+	resp, err := t.next.RoundTrip(a.outgoing())
+	if err != nil {
+		a.fail(err)
+		return resp, err
+	}
+	resp.Request = req
+	a.answer(resp)
+	return resp, nil
+}
+
+// CloseIdleConnections is found by http.Client.CloseIdleConnections.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// An attempt is one RoundTrip. The transport's goroutines call into it.
+type attempt struct {
+	recorder *Recorder
+	req      *http.Request
+	trace    httptrace.ClientTrace
+
+	mu      sync.Mutex // guards everything below
+	rec     *record
+	opened  *conn // by a dial of this request, before it was ready for use
+	used    *conn // the connection that carries the request
+	before  int64 // used.written when it was taken
+	renewed bool  // rec was begun for a second sending that has no connection yet
+	over    bool
+}
+
+func newAttempt(r *Recorder, req *http.Request) *attempt {
+	a := &attempt{recorder: r, req: req}
+	a.trace.GotConn = a.gotConn
+	a.rec = a.begin()
+	return a
+}
+
+func (a *attempt) begin() *record {
+	u := a.req.URL
+	host := a.req.Host
+	if host == "" {
+		host = u.Host
+	}
+	rec := &record{e: Exchange{
+		Route:   routeOf(methodOf(a.req), u),
+		Request: Request{Method: methodOf(a.req), Scheme: u.Scheme, Host: host, Target: u.RequestURI(), Header: a.req.Header.Clone()},
+	}}
+	if hasBody(a.req) {
+		length := a.req.ContentLength
+		if length == 0 {
+			length = -1 // a body that does not tell
+		}
+		rec.request.expect(a.req.Header, length)
+	}
+	a.recorder.begin(rec)
+	return rec
+}
+
+// outgoing is a copy of the request whose body and connection are watched.
+func (a *attempt) outgoing() *http.Request {
+	ctx := context.WithValue(a.req.Context(), attemptKey{}, a)
+	out := a.req.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
+	if !hasBody(a.req) {
+		return out
+	}
+	out.Body = &requestBody{ReadCloser: a.req.Body, rec: a.rec}
+	if get := a.req.GetBody; get != nil {
+		out.GetBody = func() (io.ReadCloser, error) {
+			body, err := get()
+			if err != nil {
+				return nil, err
+			}
+			return &requestBody{ReadCloser: body, rec: a.again()}, nil
+		}
+	}
+	return out
+}
+
+func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
+
+func methodOf(r *http.Request) string {
+	if r.Method == "" {
+		return http.MethodGet
+	}
+	return r.Method
+}
+
+// routeOf reads the route of a client's request, whose URL may be opaque.
+func routeOf(method string, u *url.URL) Route {
+	if u.Opaque != "" {
+		if parsed, err := url.ParseRequestURI(u.RequestURI()); err == nil {
+			u = parsed
+		}
+	}
+	return ParseRoute(method, u)
+}
+
+func (a *attempt) record() *record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rec
+}
+
+// dialled notes a connection opened on behalf of this attempt, and reports
+// whether the attempt still waits for one.
+func (a *attempt) dialled(c *conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over || a.used != nil {
+		return false
+	}
+	a.opened = c
+	return true
+}
+
+// gotConn is called when the transport has a connection ready for the request.
+func (a *attempt) gotConn(info httptrace.GotConnInfo) {
+	c := a.recorder.connOf(info.Conn)
+	c.wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.opened != nil && a.opened != c {
+		a.opened.abandon()
+	}
+	if a.used != nil && !a.renewed {
+		a.renew()
+	}
+	a.opened, a.used, a.before, a.renewed = nil, c, c.written.Load(), false
+	a.rec.place(c, a.recorder.numberOf(c))
+}
+
+// again is called before the body of a second sending is read.
+func (a *attempt) again() *record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.used != nil && !a.renewed {
+		a.renew()
+		a.renewed = true
+	}
+	return a.rec
+}
+
+// renew prepares for a second sending: what went out on a dead connection was
+// an exchange of its own, what never left was not. The caller holds mu.
+func (a *attempt) renew() {
+	a.used.abandon()
+	if a.used.written.Load() == a.before {
+		a.rec.mu.Lock()
+		a.rec.request.end()
+		a.rec.request = meter{exists: a.rec.request.exists, want: a.rec.request.want, kind: kindOf(a.req.Header)}
+		a.rec.mu.Unlock()
+		return
+	}
+	a.rec.end(FailureClosed, "the kept connection was dead; the request was sent again")
+	a.rec = a.begin()
+}
+
+// place notes which connection carries the exchange.
+func (r *record) place(c *conn, number int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.e.Link, r.e.Conn = c.link, number
+}
+
+// fail ends the attempt for want of an answer.
+func (a *attempt) fail(err error) {
+	a.mu.Lock()
+	a.over = true
+	rec, opened, used := a.rec, a.opened, a.used
+	a.mu.Unlock()
+	handshake := used == nil && opened != nil && a.req.URL.Scheme == "https"
+	if opened != nil {
+		opened.abandon()
+		if used == nil {
+			rec.place(opened, a.recorder.numberOf(opened))
+		}
+	}
+	if used != nil {
+		used.abandon()
+	}
+	rec.end(classify(err, handshake), err.Error())
+}
+
+// answer notes the response's head and watches its body.
+func (a *attempt) answer(resp *http.Response) {
+	a.mu.Lock()
+	a.over = true
+	rec, used := a.rec, a.used
+	a.mu.Unlock()
+	rec.mu.Lock()
+	rec.e.Response.Status, rec.e.Response.Header = resp.StatusCode, resp.Header.Clone()
+	silent := resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols
+	if !silent {
+		rec.response.expect(resp.Header, resp.ContentLength)
+	}
+	rec.mu.Unlock()
+	if silent {
+		a.finish(rec, used, FailureNone, "")
+		return
+	}
+	resp.Body = &responseBody{ReadCloser: resp.Body, attempt: a, rec: rec, used: used}
+}
+
+func (a *attempt) finish(rec *record, used *conn, f Failure, text string) {
+	if used != nil {
+		used.abandon()
+	}
+	rec.end(f, text)
+}
+
+// A requestBody measures a request's body as the transport reads it.
+type requestBody struct {
+	io.ReadCloser
+	rec *record
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.rec.sent(p[:max(n, 0)], errors.Is(err, io.EOF))
+	return n, err
+}
+
+// A responseBody measures a response's body as the caller reads it.
+type responseBody struct {
+	io.ReadCloser
+	attempt *attempt
+	rec     *record
+	used    *conn
+}
+
+// Read implements io.Reader.
+func (b *responseBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	eof := errors.Is(err, io.EOF) // not io.ErrUnexpectedEOF, which is another error
+	b.rec.received(p[:max(n, 0)], eof)
+	switch {
+	case eof:
+		b.attempt.finish(b.rec, b.used, FailureNone, "")
+	case err != nil:
+		b.attempt.finish(b.rec, b.used, classify(err, false), err.Error())
+	}
+	return n, err
+}
+
+// Close implements io.Closer. A body closed before its end is Cut.
+func (b *responseBody) Close() error {
+	f, text := FailureNone, ""
+	if err := b.attempt.req.Context().Err(); err != nil {
+		f, text = classify(err, false), err.Error()
+	}
+	b.attempt.finish(b.rec, b.used, f, text)
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,65 @@
+# pushcheck's commands. CI calls only these; `make` alone lists them.
+GO     ?= go
+# One binary runs the linters, at the version that tools.mod pins.
+LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios e2e fuzz golden bench cover build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+check: fmt-check vet test tidy-check ## what must pass before a commit; needs Go and nothing else
+
+fmt: ## format every Go file
+	gofmt -s -w .
+
+fmt-check: ## name the files that fmt would change, and fail if there are any
+	@out=$$(gofmt -s -l .); if [ -n "$$out" ]; then echo "not formatted, run make fmt:"; echo "$$out"; exit 1; fi
+
+vet: ## go vet, the end-to-end tests included
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./cmd/pushcheck
+
+test: ## every test that needs nothing but Go
+	$(GO) test ./...
+
+race: ## the same under the race detector
+	$(GO) test -race -count=1 ./...
+
+lint: ## golangci-lint, pinned by tools.mod; the first call builds it
+	$(LINTER) run ./...
+
+scenarios: ## run the whole built-in library
+	$(GO) run ./cmd/pushcheck run
+
+e2e: ## pushcheck against Debian's docker-registry, skopeo and umoci; all three must be installed
+	$(GO) test -tags e2e -count=1 -run 'TestE2E' -v ./cmd/pushcheck
+
+fuzz: ## every fuzz target for FUZZTIME (default 20s)
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+golden: ## write the golden files anew and say what changed
+	$(GO) test ./... -update
+	git diff --stat
+
+bench: ## the figures of docs/performance.md, beside the peers' in the same run
+	$(GO) run ./internal/bench
+
+cover: ## coverage by function, lowest first
+	$(GO) test -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | sort -k3 -n
+
+build: ## bin/pushcheck
+	$(GO) build -trimpath -o bin/pushcheck ./cmd/pushcheck
+
+tidy: ## go.mod and go.sum as the imports need them
+	$(GO) mod tidy
+
+tidy-check: ## fail if tidy would change anything
+	$(GO) mod tidy -diff
+
+clean: ## remove what the targets above made
+	rm -rf bin cover.out .pushcheck

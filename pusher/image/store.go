@@ -1,15 +1,27 @@
 // Package image keeps local images on disk as docker 1.8 kept them: layers with
 // an ID, a parent and their V1 JSON, tags, and a digest cache; and loads them
 // from archives, layouts, or out of nothing.
+//
+// A store is one directory:
+//
+//	graph/<id>/json        the layer's V1 JSON, byte for byte
+//	graph/<id>/record      its parent, diff ID, size, and where its tar comes from
+//	graph/<id>/checksum    its entry of the digest cache, as docker 1.8 had it
+//	graph/<id>/origins     config and manifests, where it is the top of an image
+//	blobs/<algorithm>/<hex>  tars, compressed layers, configs and manifests
+//	repositories           {name: {tag: id}}
+//	tmp/                   what is being loaded or deleted at the moment
+//	lock                   held by the process that has the store open
 package image
 
 import (
-	"context"
 	"errors"
-	"io"
-	"iter"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 
-	"github.com/opencontainers/go-digest"
+	"github.com/gofrs/flock"
 )
 
 // Errors that a Store returns, wrapped with what and where.
@@ -17,124 +29,103 @@ var (
 	ErrNoLayer      = errors.New("no such layer")
 	ErrNoRepository = errors.New("no such repository")
 	ErrNoTag        = errors.New("no such tag")
+	ErrNoBlob       = errors.New("no such blob")
+	// ErrNoConfig means that the image came without a config: its source was an
+	// archive of a docker before 1.10.
+	ErrNoConfig = errors.New("the image has no config")
 	// ErrNoDigest means that the digest cache has no entry: the layer is uploaded
 	// without asking whether it exists (P-194).
 	ErrNoDigest = errors.New("digest is not set for layer")
+	// ErrInUse means that a tag or another layer needs the layer, or that another
+	// process or another Store has the directory open.
+	ErrInUse = errors.New("in use")
 )
 
 // A Store holds images below one directory. It is safe for concurrent use by
 // this process, and survives being killed at any moment: what was complete is
-// there at the next Open, what was not is gone.
+// there at the next Open, what was not is gone. It writes without waiting for
+// the disk; what a power cut tears is found when it is read, by its digest.
 type Store struct {
-	dir string
+	dir   string
+	disk  disk
+	bound bounds
+	lock  *flock.Flock
+
+	// mu guards tags, and graph and blobs on disk: whoever publishes or deletes
+	// holds it for writing, whoever opens or reads a few of their files for reading.
+	mu   sync.RWMutex
+	tags map[string]map[string]string // repository → tag → layer ID
 }
 
-// A Layer is one link of a local image, the newest on top.
-type Layer struct {
-	ID     string // 64 hex digits
-	Parent string // the layer below; "" for the base
-	// V1JSON is the image JSON that V1 pushes and schema 1 carries, byte for byte
-	// as it was loaded or made (v1Compatibility, P-220).
-	V1JSON []byte
-	DiffID digest.Digest // of the uncompressed tar
-	Size   int64         // of the uncompressed tar, bytes
-	// Blob is the layer as its source had it compressed; nil when the source held
-	// a plain tar. Open it with Store.OpenBlob.
-	Blob *Descriptor
-}
-
-// A Descriptor is media type, digest and size of bytes that the store keeps.
-type Descriptor struct {
-	MediaType string
-	Digest    digest.Digest
-	Size      int64
-}
-
-// Open opens the store in dir, which is made if it is not there.
-func Open(dir string) (*Store, error) { return nil, errors.ErrUnsupported }
-
-// Close releases what the store holds open. Readers that it handed out stay valid.
-func (s *Store) Close() error { return errors.ErrUnsupported }
-
-// Repositories lists the local names ("127.0.0.1:5000/lib/app", "ubuntu") in order.
-func (s *Store) Repositories() []string { return nil }
-
-// Tags is the local map of a repository: tag (or digest reference) → layer ID.
-// The map is a copy.
+// Open opens the store in dir, which is made if it is not there, and clears away
+// what a killed process left half done. One Store at a time has a directory open.
 //
-// Errors: ErrNoRepository.
-func (s *Store) Tags(repository string) (map[string]string, error) { return nil, errors.ErrUnsupported }
+// Errors: ErrInUse.
+func Open(dir string) (*Store, error) { return open(dir, disk{}) }
 
-// Tag points repository:tag at a layer, which must be there.
-//
-// Errors: ErrNoLayer.
-func (s *Store) Tag(repository, tag, id string) error { return errors.ErrUnsupported }
-
-// Untag removes one tag; layers stay.
-//
-// Errors: ErrNoRepository, ErrNoTag.
-func (s *Store) Untag(repository, tag string) error { return errors.ErrUnsupported }
-
-// Layer is the layer of that ID.
-//
-// Errors: ErrNoLayer.
-func (s *Store) Layer(id string) (Layer, error) { return Layer{}, errors.ErrUnsupported }
-
-// Chain walks from a layer to its base. A missing parent and a cycle end the
-// walk with an error, never silently.
-func (s *Store) Chain(id string) iter.Seq2[Layer, error] { return nil }
-
-// OpenTar opens a layer's uncompressed tar. The caller closes it.
-//
-// Errors: ErrNoLayer.
-func (s *Store) OpenTar(id string) (io.ReadCloser, error) { return nil, errors.ErrUnsupported }
-
-// OpenBlob opens bytes that the store keeps under their digest. The caller
-// closes it.
-func (s *Store) OpenBlob(d digest.Digest) (io.ReadCloser, error) { return nil, errors.ErrUnsupported }
-
-// Digest reads the layer's entry of the digest cache, file graph/<id>/checksum,
-// with docker 1.8's four outcomes (P-194): a digest; ErrNoDigest when there is
-// none or the file cannot be read; digest.ErrDigestInvalidFormat or
-// digest.ErrDigestUnsupported when it holds something else.
-func (s *Store) Digest(id string) (digest.Digest, error) { return "", errors.ErrUnsupported }
-
-// SetDigest writes the layer's entry of the digest cache.
-func (s *Store) SetDigest(id string, d digest.Digest) error { return errors.ErrUnsupported }
-
-// ForgetDigest removes the layer's entry of the digest cache.
-func (s *Store) ForgetDigest(id string) error { return errors.ErrUnsupported }
-
-// A Loaded is one image that a load brought in. Names are as the source had
-// them: "lib/app:latest", or "" for an image without a name.
-type Loaded struct {
-	Name  string
-	Image string // ID of its top layer
+func open(dir string, d disk) (*Store, error) {
+	s := &Store{dir: dir, disk: d, bound: defaultBounds}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s.lock = flock.New(filepath.Join(dir, "lock"))
+	switch locked, err := s.lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("store %s: lock: %w", dir, err)
+	case !locked:
+		return nil, fmt.Errorf("store %s: %w by another process; wait for it or use another directory", dir, ErrInUse)
+	}
+	if err := s.prepare(); err != nil {
+		_ = s.lock.Close()
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	return s, nil
 }
 
-// Load loads every image of an archive or a layout at path, whichever of the
-// known forms it has. Either everything is loaded or, after an error, nothing.
-func (s *Store) Load(ctx context.Context, path string) ([]Loaded, error) {
-	return nil, errors.ErrUnsupported
+// prepare makes the folders, reads the tags, and finishes interrupted work: as
+// long as tmp holds something, blobs may be there that nothing refers to.
+func (s *Store) prepare() error {
+	for _, name := range []string{"graph", "blobs", "tmp"} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := s.readTags(); err != nil {
+		return err
+	}
+	left, err := os.ReadDir(s.path("tmp"))
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	if err := s.sweep(); err != nil {
+		return err
+	}
+	for _, entry := range left {
+		if err := s.disk.removeAll(s.path("tmp", entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// LoadFrom is Load of a tar stream.
-func (s *Store) LoadFrom(ctx context.Context, r io.Reader) ([]Loaded, error) {
-	return nil, errors.ErrUnsupported
+// Close lets another process have the directory. Readers that it handed out stay
+// valid; the Store's methods are not called afterwards.
+func (s *Store) Close() error { return s.lock.Close() }
+
+// path is a path below the store's directory.
+func (s *Store) path(elements ...string) string {
+	return filepath.Join(append([]string{s.dir}, elements...)...)
 }
 
-// A Recipe says what a made-up image is made of. The same recipe gives the same
-// bytes on every machine.
-type Recipe struct {
-	Layers []int64 // tar payload sizes in bytes, bottom first; 0 is a layer without changes
-	Seed   uint64
-	// Same, when not nil, gives for layer i the index of an earlier layer whose
-	// content it repeats; -1 for content of its own.
-	Same []int
-}
-
-// Make makes an image up and returns the IDs of its layers, bottom first. Large
-// layers are produced when they are read, not kept.
-func (s *Store) Make(ctx context.Context, r Recipe) ([]string, error) {
-	return nil, errors.ErrUnsupported
+// validID tells whether id has the form of an image ID: 64 lower case hex digits.
+func validID(id string) bool {
+	if len(id) != 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,77 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdWindow is how much a zstd stream may make its reader remember, bytes: what
+// the zstd command reads without being asked for more.
+const zstdWindow = 128 << 20
+
+// A compression is a way in which tars come compressed.
+type compression struct {
+	name  string // "gzip"; "" for a plain stream
+	magic []byte
+	// media is the media type of a layer compressed so, for sources that name none.
+	media string
+	open  func(r io.Reader) (io.ReadCloser, error)
+	// advice is what to do where open is nil.
+	advice string
+}
+
+func compressions() []compression {
+	return []compression{
+		{name: "gzip", magic: []byte{0x1f, 0x8b}, media: mediaDockerLayer, open: func(r io.Reader) (io.ReadCloser, error) {
+			return gzip.NewReader(r)
+		}},
+		{name: "zstd", magic: []byte{0x28, 0xb5, 0x2f, 0xfd}, media: mediaOCILayer + "+zstd", open: openZstd},
+		{name: "bzip2", magic: []byte("BZh"), open: func(r io.Reader) (io.ReadCloser, error) {
+			return io.NopCloser(bzip2.NewReader(r)), nil
+		}},
+		{name: "xz", magic: []byte("\xfd7zXZ\x00"), advice: "unpack it with xz -d first"},
+	}
+}
+
+// openZstd reads zstd on the caller's goroutine, with bounded memory.
+func openZstd(r io.Reader) (io.ReadCloser, error) {
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(zstdWindow))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+// sniff tells how a stream is compressed from its first bytes.
+func sniff(r *bufio.Reader) compression {
+	head, _ := r.Peek(8)
+	for _, c := range compressions() {
+		if bytes.HasPrefix(head, c.magic) {
+			return c
+		}
+	}
+	return compression{open: func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+}
+
+// decompress unpacks a stream, however it is compressed. Closing the result does
+// not close r.
+func decompress(r io.Reader) (io.ReadCloser, error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	c := sniff(buffered)
+	if c.open == nil {
+		return nil, fmt.Errorf("it is compressed with %s; %s", c.name, c.advice)
+	}
+	plain, err := c.open(buffered)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return plain, err
+}

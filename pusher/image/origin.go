@@ -1,0 +1,100 @@
+package image
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Media types of what images are made of.
+const (
+	mediaDockerIndex    = "application/vnd.docker.distribution.manifest.list.v2+json"
+	mediaDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	mediaDockerConfig   = "application/vnd.docker.container.image.v1+json"
+	mediaDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+	mediaOCIIndex       = "application/vnd.oci.image.index.v1+json"
+	mediaOCIManifest    = "application/vnd.oci.image.manifest.v1+json"
+	mediaOCIConfig      = "application/vnd.oci.image.config.v1+json"
+	mediaOCILayer       = "application/vnd.oci.image.layer.v1.tar"
+)
+
+// An Origin is an image as it was where it came from. All its bytes can be had
+// from Store.OpenBlob as they were, but for those of layers that the source
+// itself had not.
+type Origin struct {
+	Config   Descriptor   `json:"config"`
+	Manifest *Descriptor  `json:"manifest,omitempty"` // nil when the source had none
+	Layers   []Descriptor `json:"layers,omitempty"`   // of Manifest, bottom first
+	Platform string       `json:"platform,omitempty"` // "linux/amd64", "linux/arm64/v8"; "" when nothing says
+}
+
+// Origins are the ways in which the image with that top layer came into the
+// store, oldest first: more than one when the same image came with a docker and
+// with an OCI manifest. Empty when it came without a config.
+//
+// Errors: ErrNoLayer.
+func (s *Store) Origins(id string) ([]Origin, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if _, err := s.record(id); err != nil {
+		return nil, err
+	}
+	return s.origins(id)
+}
+
+// Config is the config of the image with that top layer. Open it with OpenBlob.
+//
+// Errors: ErrNoLayer, ErrNoConfig.
+func (s *Store) Config(id string) (Descriptor, error) {
+	origins, err := s.Origins(id)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	if len(origins) == 0 {
+		return Descriptor{}, fmt.Errorf("layer %s: %w", id, ErrNoConfig)
+	}
+	return origins[0].Config, nil
+}
+
+// origins reads the origins of a layer that is there. The caller holds mu.
+func (s *Store) origins(id string) ([]Origin, error) {
+	data, err := os.ReadFile(s.path("graph", id, "origins"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", id, err)
+	}
+	var origins []Origin
+	if err := json.Unmarshal(data, &origins); err != nil {
+		return nil, fmt.Errorf("layer %s: its origins are damaged; delete the layer and load it again: %w", id, err)
+	}
+	return origins, nil
+}
+
+// refer adds the blobs that an origin needs.
+func (o Origin) refer(need map[digest.Digest]bool) {
+	need[o.Config.Digest] = true
+	if o.Manifest != nil {
+		need[o.Manifest.Digest] = true
+	}
+	for _, l := range o.Layers {
+		need[l.Digest] = true
+	}
+}
+
+// blob is the blob that a layer's tar is read from; "" when it is made up.
+func (r record) blob() digest.Digest {
+	switch {
+	case r.Made != nil:
+		return ""
+	case r.Blob != nil:
+		return r.Blob.Digest
+	default:
+		return r.DiffID
+	}
+}

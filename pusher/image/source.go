@@ -1,0 +1,74 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// A tree is what a load reads from: an archive or a folder, with clean slash
+// paths for names.
+type tree interface {
+	// names lists the files whose name ends so, in order.
+	names(suffix string) ([]string, error)
+	// fetch has the file in the batch. Its error is fs.ErrNotExist when there is
+	// none, a *LoadError when it cannot be had.
+	fetch(ctx context.Context, name string) (stagedFile, error)
+}
+
+// A source is one load: a tree, its name for people, and the batch to fill.
+type source struct {
+	tree
+	name  string
+	batch *batch
+}
+
+// fail is the error about an entry.
+func (s *source) fail(entry, problem, advice string) error {
+	return &LoadError{Source: s.name, Entry: entry, Problem: problem, Advice: advice}
+}
+
+// has tells whether there is a file of that name.
+func (s *source) has(ctx context.Context, name string) (bool, error) {
+	_, err := s.fetch(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// need fetches a file that has to be there; why says who needs it.
+func (s *source) need(ctx context.Context, name, why string) (stagedFile, error) {
+	file, err := s.fetch(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stagedFile{}, s.fail(name, "it is missing, and "+why, adviceComplete)
+	}
+	return file, err
+}
+
+// document reads a JSON document and decodes it into v.
+func (s *source) document(name string, file stagedFile, v any) ([]byte, error) {
+	if limit := s.batch.store.bound.json; file.size > limit {
+		return nil, s.fail(name, fmt.Sprintf("it has %d bytes; a JSON document here has at most %d", file.size, limit), adviceRebuild)
+	}
+	data, err := os.ReadFile(file.path)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(v); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, s.fail(name, "its JSON is cut off", adviceAgain)
+		}
+		return nil, &LoadError{Source: s.name, Entry: name, Problem: "it is not the JSON that belongs there", Advice: adviceRebuild, Err: err}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, s.fail(name, "something follows its JSON", adviceRebuild)
+	}
+	return data, nil
+}

@@ -1,0 +1,32 @@
+package image
+
+import (
+	"context"
+	"io"
+	"sync"
+)
+
+// A contextReader reads until its context ends.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // lives as long as one copy
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// buffers are what copies go through.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// copyBuffered copies through a pooled buffer.
+func copyBuffered(w io.Writer, r io.Reader) (int64, error) {
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
+	// The wrappers keep io.CopyBuffer from going round the buffer.
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
+}

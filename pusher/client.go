@@ -6,63 +6,68 @@ package pusher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"time"
+	"net/url"
 
 	"github.com/docker/libtrust"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
-	"github.com/pushcheck/pushcheck/internal/wire"
-	"github.com/pushcheck/pushcheck/pusher/image"
 )
-
-// A Config says who pushes, what there is to push, and through what.
-type Config struct {
-	Era    Era          // required
-	Images *image.Store // required; the caller closes it
-
-	// InsecureRegistries are hosts ("registry:5000") and CIDR blocks; 127.0.0.0/8
-	// always counts (P-056). Secure, when set, lists hosts that count as secure
-	// whatever their address.
-	InsecureRegistries []string
-	Secure             []string
-	Mirrors            []string // registry mirrors of docker.io (P-058, P-062)
-	CertsDir           string   // docker's certs.d; "" reads none (P-057)
-	V2Only             bool     // --disable-legacy-registry (P-064)
-
-	TrustKey libtrust.PrivateKey // signs schema 1; nil makes one
-	TempDir  string              // where layers are buffered; "" is the system's
-	Clock    clock.Clock         // nil is the real clock
-	// Recorder, when not nil, sees every exchange from the client's side.
-	Recorder *wire.Recorder
-	// Dial opens connections; nil is a net.Dialer with docker's limits.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	Log  *slog.Logger // decisions: try, skip, stop; nil discards
-}
 
 // A Client pushes. It holds what is shared between pushes: the pool of names
 // being pushed (P-181). It is safe for concurrent use.
-type Client struct{ config Config }
-
-// New makes a client. It opens nothing.
-func New(c Config) (*Client, error) { return nil, errors.ErrUnsupported }
-
-// Options are the settings of one push.
-type Options struct {
-	Credentials Credentials
-	Meta        http.Header // X-Meta-* headers to add to every request (P-012)
-	// Progress is called for every event in order, one call at a time; nil
-	// discards. It runs on the push's goroutine: a slow one slows the push.
-	Progress func(Event)
+type Client struct {
+	config    Config // with every default filled in
+	mirrors   []*url.URL
+	insecures insecureList
+	pool      pool
+	protocols map[Version]Pusher
 }
 
-// Credentials are what a user typed, or a token that stands for it.
-type Credentials struct {
-	Username, Password string
-	IdentityToken      string // docker 1.11 and later (P-146)
-	RegistryToken      string // docker 1.10 and later (P-147)
+// New makes a client. It opens nothing.
+//
+// Errors: of the Config; a mirror that is none has docker's words (P-058).
+func New(c Config) (*Client, error) {
+	if c.Images == nil {
+		return nil, errors.New("pusher: no image store: set Config.Images")
+	}
+	if c.Era.Policy == nil || len(c.Era.Endpoints) == 0 {
+		return nil, errors.New("pusher: no era: set Config.Era, such as to Docker18()")
+	}
+	client := &Client{
+		insecures: newInsecureList(c.InsecureRegistries, c.Secure),
+		protocols: map[Version]Pusher{V1: v1Pusher{}, V2: v2Pusher{}},
+	}
+	for _, m := range c.Mirrors {
+		u, err := parseMirror(m)
+		if err != nil {
+			return nil, err
+		}
+		client.mirrors = append(client.mirrors, u)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	if c.Resolve == nil {
+		c.Resolve = systemResolve
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.TrustKey == nil {
+		key, err := libtrust.GenerateECP256PrivateKey()
+		if err != nil {
+			return nil, fmt.Errorf("pusher: trust key: %w", err)
+		}
+		c.TrustKey = key
+	}
+	client.config = c
+	return client, nil
 }
 
 // Push pushes repository:tag, or every tag when tag is "". The repository is
@@ -72,116 +77,116 @@ type Credentials struct {
 // every attempt's reason; errors of the local state and of the name, as docker
 // words them. No goroutine, connection or temporary file outlives the call.
 func (c *Client) Push(ctx context.Context, repository, tag string, o Options) (*Result, error) {
-	return &Result{}, errors.ErrUnsupported
+	defer c.config.Clock.Work()()
+	result := &Result{}
+	name, err := ParseName(repository)
+	if err != nil {
+		return result, err
+	}
+	targets, err := c.targets(ctx, name)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return result, err
+	}
+	r := &reporter{handle: o.Progress}
+	defer r.close()
+	if err = c.push(ctx, targets, c.job(name, tag, o, r), result); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		r.report(Event{Err: err})
+	}
+	return result, err
 }
 
-// A Result is what a push did.
-type Result struct {
-	Via       Version     // protocol of the endpoint that took it; 0 when none did
-	Published []Published // in order
-	Attempts  []Attempt   // every endpoint that was considered, in order
+// job is the push without its endpoint.
+func (c *Client) job(name Name, tag string, o Options, r *reporter) Job {
+	return Job{
+		Era:         c.config.Era,
+		Name:        name,
+		Tag:         tag,
+		TagOrder:    o.TagOrder,
+		Images:      c.config.Images,
+		Credentials: o.Credentials,
+		meta:        o.Meta,
+		TrustKey:    c.config.TrustKey,
+		TempDir:     c.config.TempDir,
+		Clock:       c.config.Clock,
+		Log:         c.config.Log,
+		Report:      r.report,
+		Lock:        func() (func(), error) { return c.pool.add(name.Local) },
+	}
 }
 
-// A Published is one tag that the registry accepted.
-type Published struct {
-	Tag    string
-	Digest string // of the manifest; "" over V1
-	Size   int64  // of the manifest's payload, bytes
+// push tells the first line, looks at the local repository, and goes through the
+// targets (P-022, P-040, P-046).
+func (c *Client) push(ctx context.Context, targets []target, job Job, result *Result) error {
+	tags, err := job.Images.Tags(job.Name.Local)
+	n := 1
+	if job.Tag == "" {
+		n = len(tags) // digest references too
+	}
+	job.status(fmt.Sprintf("The push refers to a repository [%s] (len: %d)", job.Name.Canonical, n))
+	if err != nil {
+		return noRepositoryError{name: job.Name.Local, cause: err}
+	}
+	job.Tags = tags
+	return c.try(ctx, targets, job, result)
 }
 
-// A Version is a generation of the registry protocol.
-type Version int
-
-// The protocol generations.
-const (
-	V1 Version = 1
-	V2 Version = 2
-)
-
-// An Endpoint is an address and a version at which a push may be tried.
-type Endpoint struct {
-	URL      string // "https://127.0.0.1:5000"
-	Version  Version
-	Mirror   bool
-	Official bool // docker.io's own: no version header is demanded (P-061)
-	Insecure bool // certificates are not verified (P-057)
+// try goes through the targets for as long as the policy lets it.
+func (c *Client) try(ctx context.Context, targets []target, job Job, result *Result) error {
+	for _, t := range targets {
+		decision := c.config.Era.Policy(result.Attempts, t.Endpoint)
+		c.config.Log.DebugContext(ctx, "endpoint", "decision", decision.String(), "url", t.URL, "version", t.Version.String(), "repository", job.Name.Canonical)
+		if decision == Stop {
+			break
+		}
+		if decision == Skip {
+			result.Attempts = append(result.Attempts, Attempt{Endpoint: t.Endpoint, Skipped: true})
+			continue
+		}
+		job.Endpoint = t.Endpoint
+		published, err := c.attempt(ctx, t, job)
+		result.Published = append(result.Published, published...)
+		if err == nil {
+			result.Via = t.Version
+			result.Attempts = append(result.Attempts, Attempt{Endpoint: t.Endpoint, Stage: StagePublish})
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err() // never a reason to fall back
+		}
+		a := Attempt{Endpoint: t.Endpoint, Stage: stageOf(err), Err: err}
+		c.config.Log.InfoContext(ctx, "attempt failed", "url", t.URL, "version", t.Version.String(), "stage", a.Stage.String(), "err", err)
+		result.Attempts = append(result.Attempts, a)
+	}
+	return failure(job.Name, result.Attempts)
 }
 
-// A Stage says how far an attempt got.
-type Stage int
-
-// The stages, in order.
-const (
-	StageConnect Stage = iota
-	StageAuthorize
-	StageUpload
-	StagePublish
-)
-
-// An Attempt is one endpoint tried, or skipped, within a push.
-type Attempt struct {
-	Endpoint Endpoint
-	Stage    Stage
-	Skipped  bool  // the policy skipped it; Err is then the policy's reason
-	Err      error // nil when it succeeded
+// attempt pushes the job to one target.
+func (c *Client) attempt(ctx context.Context, t target, job Job) ([]Published, error) {
+	p, ok := c.protocols[t.Version]
+	if !ok {
+		return nil, at(StageConnect, fmt.Errorf("unknown version %d for registry %s", t.Version, t.URL))
+	}
+	job.Transport = c.transport(t.tls, job.meta)
+	return p.Push(ctx, &job)
 }
 
-// A FailedError says that no endpoint took the push. Its text is what this
-// docker shows; Reasons has them all.
-type FailedError struct {
-	Attempts []Attempt
-	Shown    error // the error that this era's user sees
-}
-
-// Error implements error with the era's own words.
-func (e *FailedError) Error() string { return e.Shown.Error() }
-
-// Unwrap gives every attempt's error to errors.Is and errors.As.
-func (e *FailedError) Unwrap() []error {
-	var errs []error
-	for _, a := range e.Attempts {
+// failure is the error of a push that no endpoint took: the last endpoint's is
+// shown (P-103).
+func failure(name Name, attempts []Attempt) error {
+	var shown error
+	for _, a := range attempts {
 		if a.Err != nil {
-			errs = append(errs, a.Err)
+			shown = a.Err
 		}
 	}
-	return errs
+	if shown == nil {
+		return noEndpointError{name: name.Canonical}
+	}
+	return &FailedError{Attempts: attempts, Shown: shown}
 }
-
-// A Decision is what a Policy says about an endpoint.
-type Decision int
-
-// The decisions.
-const (
-	Try Decision = iota
-	Skip
-	Stop
-)
-
-// A Policy decides, before each endpoint, what the attempts so far mean for it.
-// It is a pure function over history.
-type Policy func(history []Attempt, next Endpoint) Decision
-
-// An Era is one docker's way of pushing, as data. The rules behind each field
-// are numbered in docs/eras.md.
-type Era struct {
-	Name      string // "docker-1.8"
-	UserAgent string // without pushcheck's own comment
-	Policy    Policy
-
-	PingTimeout time.Duration // of GET /v2/ (P-090)
-	// Known are the standing invariants that this docker breaks by nature.
-	Known []Deviation
-}
-
-// A Deviation is a known breach of an invariant, with the rule that explains it.
-type Deviation struct {
-	Invariant string // "clean-up"
-	Rule      string // "P-208"
-	Because   string // one sentence
-}
-
-// Docker18 is docker 1.8.3.
-func Docker18() Era { return Era{Name: "docker-1.8"} }
-
-// Eras lists the eras that there are, oldest first.
-func Eras() []Era { return []Era{Docker18()} }

@@ -1,6 +1,6 @@
 package pusher
 
-import "io"
+import "sync"
 
 // An Event is one thing that a push tells its user, before an era puts it in
 // its own words on a stream.
@@ -16,15 +16,24 @@ type Event struct {
 	Aux    any   // docker 1.10 and later (P-038)
 }
 
-// A Stream writes events as the engine API of an era does, byte for byte
-// (P-030 to P-038). It is not safe for concurrent use.
-type Stream struct {
-	w   io.Writer
-	era Era
+// A reporter hands events on one at a time, from whichever goroutine. Nothing is
+// handed on after it was closed.
+type reporter struct {
+	mu     sync.Mutex // held while handle runs
+	handle func(Event)
+	closed bool
 }
 
-// NewStream makes a stream on w. Each event is one Write.
-func NewStream(w io.Writer, era Era) *Stream { return &Stream{w: w, era: era} }
+func (r *reporter) report(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed && r.handle != nil {
+		r.handle(e)
+	}
+}
 
-// Write writes one event.
-func (s *Stream) Write(e Event) error { return nil }
+func (r *reporter) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}

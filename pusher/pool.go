@@ -1,0 +1,31 @@
+package pusher
+
+import (
+	"fmt"
+	"sync"
+)
+
+// A pool is the names that are being pushed. It excludes; it does not share: a
+// second push of a name fails at once (P-181).
+type pool struct {
+	mu      sync.Mutex // guards pushing
+	pushing map[string]bool
+}
+
+// add takes a name until the returned function is called.
+func (p *pool) add(name string) (remove func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pushing[name] {
+		return nil, fmt.Errorf("push %s is already in progress", name)
+	}
+	if p.pushing == nil {
+		p.pushing = map[string]bool{}
+	}
+	p.pushing[name] = true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.pushing, name)
+	}, nil
+}

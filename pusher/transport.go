@@ -1,0 +1,140 @@
+package pusher
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+)
+
+// Docker's limits on opening a connection (P-090).
+const (
+	dialTimeout      = 30 * time.Second
+	handshakeTimeout = 10 * time.Second
+)
+
+// ownComment ends the User-Agent of every era, so that a registry's log tells
+// the bench from the real thing.
+const ownComment = " (pushcheck)"
+
+// transport makes the round tripper of one endpoint; see Job.Transport.
+func (c *Client) transport(conf *tls.Config, meta http.Header) http.RoundTripper {
+	dial := c.config.Recorder.Dial(linked(c.config.Clock, c.config.Dial))
+	base := &http.Transport{
+		DialContext:       dial,
+		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
+		DisableKeepAlives: true, // one connection per request (P-091)
+	}
+	return &headerTransport{
+		next:   c.config.Recorder.Transport(base),
+		agent:  c.config.Era.UserAgent + ownComment,
+		header: meta,
+	}
+}
+
+// A dialFunc opens a connection.
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// linked tells the clock of every connection, so that virtual time knows who
+// waits on it.
+func linked(c clock.Clock, dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		link := conn.LocalAddr().String()
+		c.Connected(link)
+		return &linkedConn{Conn: conn, abandon: func() { c.Abandon(link) }}, nil
+	}
+}
+
+type linkedConn struct {
+	net.Conn
+	abandon func()
+}
+
+// Close implements net.Conn.
+func (c *linkedConn) Close() error {
+	c.abandon()
+	return c.Conn.Close()
+}
+
+// errHandshakeTimeout has net/http's words.
+var errHandshakeTimeout = errors.New("net/http: TLS handshake timeout")
+
+// tlsDialer does what net/http would do by itself, with the limit on the
+// client's clock.
+func tlsDialer(c clock.Clock, dial dialFunc, conf *tls.Config) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		raw, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		own := conf.Clone()
+		if own.ServerName == "" {
+			if own.ServerName, _, err = net.SplitHostPort(addr); err != nil {
+				own.ServerName = addr
+			}
+		}
+		limited, cancel := c.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
+		conn := tls.Client(raw, own)
+		if err := conn.HandshakeContext(limited); err != nil {
+			_ = raw.Close()
+			if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+				return nil, errHandshakeTimeout
+			}
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// A headerTransport adds the era's User-Agent and the caller's X-Meta-* headers
+// to every request, redirected ones included (P-212).
+type headerTransport struct {
+	next   http.RoundTripper
+	agent  string
+	header http.Header
+}
+
+// RoundTrip implements http.RoundTripper: "RoundTrip should not modify the
+// request", so it sends a copy.
+func (t *headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req.Clone(req.Context())
+	out.Header["User-Agent"] = append(slices.Clone(out.Header["User-Agent"]), t.agent)
+	for name, values := range t.header {
+		out.Header[name] = append(slices.Clone(out.Header[name]), values...) // appended, never replaced (P-136)
+	}
+	return t.next.RoundTrip(out)
+}
+
+// CloseIdleConnections is found by http.Client.CloseIdleConnections.
+func (t *headerTransport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// limited sends a request with a limit on everything up to the response's
+// headers and, until done is called, on its body. The limit's error has the
+// words of http.Client.Timeout.
+//
+// done must be called, whatever the error.
+func limited(ctx context.Context, c clock.Clock, limit time.Duration, client *http.Client, req *http.Request) (resp *http.Response, done func(), err error) {
+	lctx, cancel := c.WithTimeout(ctx, limit)
+	resp, err = client.Do(req.WithContext(lctx))
+	if err == nil {
+		return resp, cancel, nil
+	}
+	if errors.Is(lctx.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+		err = timeoutWords(err)
+	}
+	return nil, cancel, err
+}

@@ -52,8 +52,11 @@ type Event struct {
 	Range  string            // of the answer: "0-1048575", or "0-1048575..1572863"
 	Gap    *Range            // time since the matched event before ended, nanoseconds
 	Auth   string            // "none", "basic", "bearer", "token"
-	Header map[string]string // of the request: name → value, "" for absent
+	Header map[string]string // of the request: name → value; "" is absent, AnyValue any
 }
+
+// AnyValue in Event.Header says that the header is there, whatever it holds.
+const AnyValue = "*"
 
 // A Count is how many exchanges match.
 type Count struct {
@@ -87,5 +90,5 @@ type Progress struct {
 	Never  []string            // beginnings that no line has
 }
 
-// Layers lists the operations of wire that a Probe may ask.
+// probeOps are the operations that a Probe may ask.
 var probeOps = []wire.Op{wire.OpBlobHead, wire.OpBlobGet, wire.OpManifestHead, wire.OpManifestGet}

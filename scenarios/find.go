@@ -1,6 +1,15 @@
 package scenarios
 
-import "io/fs"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pushcheck/pushcheck/scenarios/library"
+)
 
 // A Source is a scenario file that a name stands for.
 type Source struct {
@@ -13,11 +22,183 @@ type Source struct {
 // Find says which files a name stands for, in order: a file, a folder (and all
 // below it; "./..." too) or a glob in files; where there is none, a built-in
 // scenario by its ID ("fallback/v1-only", with or without ".yaml"), by its base
-// name ("fallback.yaml"), a folder of the library ("fallback"), or "all". A name
-// may go on with a case: "auth/basic/wrong-password". files may be nil.
+// name ("fallback.yaml"), a folder of the library ("auth"), or "all". A name may
+// go on with a case: "auth/auth-basic/wrong-password". files may be nil.
 //
 // Errors: *NotFoundError; an error of reading.
-func Find(files fs.FS, name string) ([]Source, error) { return nil, &NotFoundError{Name: name} }
+func Find(files fs.FS, name string) ([]Source, error) {
+	slashed := strings.ReplaceAll(name, `\`, "/")
+	if files != nil {
+		list, err := findIn(files, slashed, false)
+		if err != nil || len(list) > 0 {
+			return list, err
+		}
+	}
+	if slashed == "all" {
+		slashed = "."
+	}
+	list, err := findIn(library.Files, path.Clean(strings.TrimPrefix(slashed, "scenarios/library/")), true)
+	if err != nil || len(list) > 0 {
+		return list, err
+	}
+	if list := builtinByBase(slashed); len(list) > 0 {
+		return list, nil
+	}
+	return nil, &NotFoundError{Name: name, Near: nearBuiltin(slashed)}
+}
+
+// findIn looks for name in one place. Nothing there is no error.
+func findIn(files fs.FS, name string, builtin bool) ([]Source, error) {
+	name = strings.TrimSuffix(name, "...")
+	if name != "/" {
+		name = strings.TrimSuffix(name, "/")
+	}
+	if name == "" {
+		name = "."
+	}
+	if strings.ContainsAny(name, "*?[") {
+		return findGlob(files, name, builtin)
+	}
+	info, err := fs.Stat(files, name)
+	switch {
+	case err == nil && info.IsDir():
+		return findBelow(files, name, builtin)
+	case err == nil:
+		return []Source{{Files: files, Path: name, Builtin: builtin}}, nil
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) && !isNotDir(err):
+		return nil, fmt.Errorf("find scenario %s: %w", name, err)
+	}
+	return findCase(files, name, builtin), nil
+}
+
+// isNotDir says that a part of a path is a file: the name then goes on with a case.
+func isNotDir(err error) bool { return strings.Contains(err.Error(), "not a directory") }
+
+func findGlob(files fs.FS, pattern string, builtin bool) ([]Source, error) {
+	matches, err := fs.Glob(files, pattern)
+	if err != nil {
+		return nil, fmt.Errorf("find scenarios %s: %w", pattern, err)
+	}
+	var list []Source
+	for _, m := range matches {
+		info, err := fs.Stat(files, m)
+		if err != nil {
+			return nil, fmt.Errorf("find scenarios %s: %w", pattern, err)
+		}
+		if !info.IsDir() {
+			if isScenario(m) {
+				list = append(list, Source{Files: files, Path: m, Builtin: builtin})
+			}
+			continue
+		}
+		below, err := findBelow(files, m, builtin)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, below...)
+	}
+	return list, nil
+}
+
+// findBelow lists the scenario files of a folder and all below it, by path.
+// Hidden folders and the bench's own settings are left out.
+func findBelow(files fs.FS, root string, builtin bool) ([]Source, error) {
+	var list []Source
+	err := fs.WalkDir(files, root, func(p string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := path.Base(p)
+		if entry.IsDir() {
+			if p != root && strings.HasPrefix(base, ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if isScenario(p) {
+			list = append(list, Source{Files: files, Path: p, Builtin: builtin})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find scenarios below %s: %w", root, err)
+	}
+	return list, nil
+}
+
+func isScenario(p string) bool {
+	base := path.Base(p)
+	ext := path.Ext(base)
+	return (ext == ".yaml" || ext == ".yml") && base != "pushcheck.yaml" && !strings.HasPrefix(base, ".")
+}
+
+// findCase looks for a file that name without an end of it stands for:
+// "auth/basic/wrong-password" is a case of auth/basic.yaml, "clients@skopeo" a
+// client of clients.yaml.
+func findCase(files fs.FS, name string, builtin bool) []Source {
+	for end := len(name); end > 0; end = strings.LastIndexAny(name[:end], "/@") {
+		for _, ext := range []string{".yaml", ".yml", ""} {
+			p := name[:end] + ext
+			if ext == "" && !isScenario(p) {
+				continue
+			}
+			if info, err := fs.Stat(files, p); err == nil && !info.IsDir() {
+				return []Source{{Files: files, Path: p, Builtin: builtin, Only: strings.TrimPrefix(name[end:], "/")}}
+			}
+		}
+	}
+	return nil
+}
+
+// builtinByBase finds built-in files by their base name, a case after it.
+func builtinByBase(name string) []Source {
+	var list []Source
+	for _, p := range builtinPaths() {
+		base := path.Base(p)
+		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(base, ".yaml"))
+		if !ok {
+			continue
+		}
+		rest = strings.TrimPrefix(rest, ".yaml")
+		if rest == "" || rest[0] == '/' || rest[0] == '@' {
+			list = append(list, Source{Files: library.Files, Path: p, Builtin: true, Only: strings.TrimPrefix(rest, "/")})
+		}
+	}
+	return list
+}
+
+// builtinPaths lists the files of the library.
+func builtinPaths() []string {
+	sources, err := findBelow(library.Files, ".", true)
+	if err != nil {
+		return nil // the library is part of the program
+	}
+	paths := make([]string, len(sources))
+	for i, s := range sources {
+		paths[i] = s.Path
+	}
+	return paths
+}
+
+// nearBuiltin names built-in scenarios that look like name.
+func nearBuiltin(name string) []string {
+	var ids, bases []string
+	byBase := map[string]string{}
+	for _, p := range builtinPaths() {
+		id := strings.TrimSuffix(p, ".yaml")
+		ids = append(ids, id)
+		bases = append(bases, path.Base(id))
+		byBase[path.Base(id)] = id
+	}
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".yaml"), ".yml")
+	found := near(name, ids)
+	for _, base := range near(path.Base(name), bases) {
+		if id := byBase[base]; !slices.Contains(found, id) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
 
 // A NotFoundError says that a name stands for no scenario.
 type NotFoundError struct {
@@ -26,4 +207,13 @@ type NotFoundError struct {
 }
 
 // Error names what was looked for, where, and what is near.
-func (e *NotFoundError) Error() string { return e.Name }
+func (e *NotFoundError) Error() string {
+	text := e.Name + ": no such file, folder or built-in scenario"
+	switch len(e.Near) {
+	case 0:
+		return text + `; "pushcheck list" shows the built-in ones`
+	case 1:
+		return text + "; did you mean " + e.Near[0] + "?"
+	}
+	return text + "; did you mean one of " + strings.Join(e.Near, ", ") + "?"
+}

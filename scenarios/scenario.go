@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"io/fs"
 	"time"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
@@ -49,6 +50,10 @@ type Scenario struct {
 	Timeout time.Duration // of the scenario's own time; 0 is an hour
 	Cleanup bool          // delete what was pushed
 
+	// Files and Path are where it was read, for the files that it names; nil when
+	// made in Go.
+	Files fs.FS
+	Path  string
 	// Unset names the environment variables that the file uses, that are not set
 	// and that have no default: such a scenario is skipped.
 	Unset []string

@@ -50,7 +50,7 @@ type repository struct {
 // NewStorage makes a storage; dir "" keeps everything in memory. Otherwise blobs
 // are files in a new folder below dir, which must exist; Close removes it.
 func NewStorage(dir string) (*Storage, error) {
-	s := &Storage{content: map[digest.Digest]*content{}, repos: map[string]*repository{}}
+	s := newMemoryStorage()
 	if dir == "" {
 		return s, nil
 	}
@@ -60,6 +60,10 @@ func NewStorage(dir string) (*Storage, error) {
 	}
 	s.dir = own
 	return s, nil
+}
+
+func newMemoryStorage() *Storage {
+	return &Storage{content: map[digest.Digest]*content{}, repos: map[string]*repository{}}
 }
 
 // SetSeed decides the names of upload sessions: storages with equal seeds give

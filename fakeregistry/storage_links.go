@@ -86,8 +86,7 @@ func (s *Storage) PutBlob(repository string, r io.Reader) (digest.Digest, int64,
 	return d, size, nil
 }
 
-// StatContent is the size of the bytes of d, whoever links to them. repository
-// is told to the hook only.
+// StatContent is the size of the bytes of d, whoever links to them.
 //
 // Errors: ErrNotStored; the hook's.
 func (s *Storage) StatContent(ctx context.Context, d digest.Digest) (int64, error) {
@@ -162,8 +161,16 @@ func (s *Storage) putContent(d digest.Digest, b []byte) error {
 	return nil
 }
 
-// readContent is a manifest's bytes, without asking hooks.
-func (s *Storage) readContent(d digest.Digest) ([]byte, error) {
+// readContent is a manifest's bytes.
+func (s *Storage) readContent(ctx context.Context, d digest.Digest) ([]byte, error) {
+	if err := s.ask(ctx, Access{Op: StorageRead, Digest: d}); err != nil {
+		return nil, err
+	}
+	return s.loadContent(d)
+}
+
+// loadContent is readContent without asking hooks.
+func (s *Storage) loadContent(d digest.Digest) ([]byte, error) {
 	s.mu.RLock()
 	c := s.content[d]
 	s.mu.RUnlock()

@@ -60,7 +60,7 @@ func (s *Storage) Manifest(repository string, d digest.Digest) (*ManifestInfo, [
 	if info == nil {
 		return nil, nil, notStored("manifest %s of %s", d, repository)
 	}
-	body, err := s.readContent(d)
+	body, err := s.loadContent(d)
 	return info, body, err
 }
 

@@ -1,0 +1,294 @@
+package fakeregistry
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// startUpload answers POST of an upload (end-4a, P-316).
+func (v *V2) startUpload(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	u, err := v.storage.Begin(r.Context(), route.Repository, "", true)
+	if err != nil {
+		return CodeUnknown.With(err)
+	}
+	if n := v.options.Quirks.MinChunk; n > 0 {
+		w.Header().Set("OCI-Chunk-Min-Length", strconv.FormatInt(n, 10))
+	}
+	v.uploadHeaders(w, r, route.Repository, u, 0)
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// mountBlob answers POST ?mount=&from= (end-11, P-316): where it cannot, it starts
+// an upload.
+func (v *V2) mountBlob(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	if v.options.Quirks.NoMount || route.From == "" || route.Digest.Validate() != nil ||
+		!validName(route.From) || checkName(route.From) != nil {
+		return v.startUpload(w, r, route)
+	}
+	stored, err := v.storage.Linked(r.Context(), route.From, route.Digest)
+	if err == nil {
+		_, err = v.storage.StatContent(r.Context(), stored)
+	}
+	if err == nil {
+		err = v.storage.Link(r.Context(), route.Repository, route.Digest, stored)
+	}
+	if err != nil {
+		return v.startUpload(w, r, route)
+	}
+	v.blobCreated(w, r, route.Repository, route.Digest)
+	return nil
+}
+
+// postBlob answers POST ?digest= with the whole blob as its body (end-4b).
+func (v *V2) postBlob(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	if v.options.Quirks.NoSinglePost {
+		return v.startUpload(w, r, route)
+	}
+	u, err := v.storage.Begin(r.Context(), route.Repository, "", true)
+	if err != nil {
+		return CodeUnknown.With(err)
+	}
+	err = v.finishUpload(w, r, route, u)
+	if err != nil {
+		u.Cancel()
+	}
+	return err
+}
+
+// patchUpload answers PATCH of a session (end-5, P-318, P-321).
+func (v *V2) patchUpload(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	u, err := v.resumeUpload(r, route)
+	if err != nil {
+		return err
+	}
+	if t := r.Header.Get("Content-Type"); t != "" && t != "application/octet-stream" {
+		return CodeUnknown.With("bad Content-Type")
+	}
+	if err := checkRange(r, u.Size()); err != nil {
+		return err
+	}
+	if err := v.checkChunk(r, u); err != nil {
+		return err
+	}
+	before := u.Size()
+	if _, err := u.ReadFrom(r.Context(), r.Body, r.ContentLength); err != nil {
+		return bodyError(r, err)
+	}
+	v.uploadHeaders(w, r, route.Repository, u, before)
+	status := http.StatusAccepted
+	if v.options.Quirks.PatchCreated {
+		status = http.StatusCreated
+	}
+	w.WriteHeader(status)
+	return nil
+}
+
+// putUpload answers PUT of a session (end-6, P-319), and POST ?digest=.
+func (v *V2) putUpload(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	if route.Session == "" {
+		return v.postBlob(w, r, route)
+	}
+	u, err := v.resumeUpload(r, route)
+	if err != nil {
+		return err
+	}
+	if err := checkRange(r, u.Size()); err != nil {
+		return err
+	}
+	return v.finishUpload(w, r, route, u)
+}
+
+// finishUpload takes the last bytes of a session and makes a blob of them.
+func (v *V2) finishUpload(w http.ResponseWriter, r *http.Request, route wire.Route, u *Upload) error {
+	d := route.Digest
+	if d == "" {
+		return CodeDigestInvalid.With("digest missing")
+	}
+	if d.Validate() != nil {
+		return CodeDigestInvalid.With("digest parsing failed")
+	}
+	if _, err := u.ReadFrom(r.Context(), r.Body, r.ContentLength); err != nil {
+		return bodyError(r, err)
+	}
+	if err := u.Commit(r.Context(), d); err != nil {
+		u.Cancel()
+		if errors.Is(err, ErrDigestMismatch) {
+			return CodeDigestInvalid.With(fmt.Sprintf("invalid digest for referenced layer: %s, %s", d, err))
+		}
+		return CodeUnknown.With(err)
+	}
+	v.blobCreated(w, r, route.Repository, d)
+	return nil
+}
+
+// uploadStatus answers GET of a session (end-13). It does not look at the state
+// in the location.
+func (v *V2) uploadStatus(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	u, err := v.findUpload(r, route)
+	if err != nil {
+		return err
+	}
+	v.uploadHeaders(w, r, route.Repository, u, 0)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// cancelUpload answers DELETE of a session (end-14).
+func (v *V2) cancelUpload(w http.ResponseWriter, r *http.Request, route wire.Route) error {
+	u, err := v.resumeUpload(r, route)
+	if err != nil {
+		return err
+	}
+	u.Cancel()
+	w.Header().Set("Docker-Upload-UUID", u.ID())
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (v *V2) findUpload(r *http.Request, route wire.Route) (*Upload, error) {
+	u, err := v.storage.Upload(r.Context(), route.Repository, route.Session)
+	if errors.Is(err, ErrNotStored) {
+		return nil, CodeBlobUploadUnknown.With("blob upload unknown")
+	}
+	if err != nil {
+		return nil, CodeUnknown.With(err)
+	}
+	return u, nil
+}
+
+// resumeUpload finds a session and compares it with the state in its location
+// (P-320).
+func (v *V2) resumeUpload(r *http.Request, route wire.Route) (*Upload, error) {
+	if v.options.Quirks.PlainLocation {
+		return v.findUpload(r, route)
+	}
+	offset, err := v.readState(r.URL.Query().Get("_state"), route)
+	if err != nil {
+		return nil, CodeBlobUploadInvalid.With(err)
+	}
+	u, err := v.findUpload(r, route)
+	if err != nil {
+		return nil, err
+	}
+	if u.Size() != offset {
+		return nil, CodeRangeInvalid.With(nil)
+	}
+	return u, nil
+}
+
+// uploadHeaders tells where a session is and what it holds. before is what it
+// held before this request.
+func (v *V2) uploadHeaders(w http.ResponseWriter, r *http.Request, repository string, u *Upload, before int64) {
+	size := u.Size()
+	q := v.options.Quirks
+	location := v.location(r, "/v2/"+repository+"/blobs/uploads/"+u.ID())
+	var query []string
+	if q.LocationQuery != "" {
+		query = append(query, q.LocationQuery)
+	}
+	if !q.PlainLocation {
+		query = append(query, "_state="+url.QueryEscape(v.state(repository, u.ID(), size)))
+	}
+	if len(query) > 0 {
+		location += "?" + strings.Join(query, "&")
+	}
+	start, end := int64(0), max(size-1, 0) // an empty session and one of one byte look alike (P-317)
+	if q.RangeOffByOne {
+		end = size
+	}
+	if q.RangeOfChunk && size > before {
+		start = before
+	}
+	h := w.Header()
+	h.Set("Location", location)
+	h.Set("Range", strconv.FormatInt(start, 10)+"-"+strconv.FormatInt(end, 10))
+	h.Set("Docker-Upload-UUID", u.ID())
+	h.Set("Content-Length", "0")
+}
+
+// state is a session's state in the form that distribution gives it: bytes that
+// only the registry can read or make.
+func (v *V2) state(repository, session string, offset int64) string {
+	said := strconv.FormatInt(offset, 10) + " " + session + " " + repository
+	return base64.URLEncoding.EncodeToString(append(v.sign(said), said...))
+}
+
+const stateSignature = 16 // bytes
+
+func (v *V2) sign(said string) []byte {
+	sum := sha256.Sum256(append(v.secret[:], said...))
+	return sum[:stateSignature:stateSignature]
+}
+
+// readState is the offset in a state that must be of the route's session.
+func (v *V2) readState(state string, route wire.Route) (int64, error) {
+	b, err := base64.URLEncoding.DecodeString(state)
+	if err != nil {
+		return 0, err
+	}
+	if len(b) < stateSignature || string(v.sign(string(b[stateSignature:]))) != string(b[:stateSignature]) {
+		return 0, errors.New("invalid secret")
+	}
+	offset, of, _ := strings.Cut(string(b[stateSignature:]), " ")
+	if of != route.Session+" "+route.Repository {
+		return 0, errors.New("state of another upload session")
+	}
+	return strconv.ParseInt(offset, 10, 64)
+}
+
+// checkRange compares Content-Range with Content-Length and with what a session
+// holds; without both headers there is nothing to compare (P-321).
+func checkRange(r *http.Request, size int64) error {
+	said := r.Header.Get("Content-Range")
+	if said == "" || r.ContentLength < 0 {
+		return nil
+	}
+	first, last, ok := strings.Cut(said, "-")
+	if !ok {
+		return CodeUnknown.With("invalid content range format, " + said)
+	}
+	start, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return CodeUnknown.With(err)
+	}
+	end, err := strconv.ParseInt(last, 10, 64)
+	if err != nil {
+		return CodeUnknown.With(err)
+	}
+	if start > end || start != size {
+		return CodeRangeInvalid.With(nil)
+	}
+	if r.ContentLength != end-start+1 {
+		return CodeSizeInvalid.With(nil)
+	}
+	return nil
+}
+
+// checkChunk refuses chunks that a quirk forbids.
+func (v *V2) checkChunk(r *http.Request, u *Upload) error {
+	q := v.options.Quirks
+	switch {
+	case q.MaxChunk > 0 && r.ContentLength > q.MaxChunk:
+		return &Error{Code: CodeSizeInvalid, Status: http.StatusRequestedRangeNotSatisfiable}
+	case q.OnePatch && u.Size() > 0:
+		return CodeRangeInvalid.With(nil)
+	}
+	if q.MinChunk > 0 {
+		if u.Note("short") != nil {
+			return CodeRangeInvalid.With(nil) // the chunk before was too small not to be the last
+		}
+		if r.ContentLength >= 0 && r.ContentLength < q.MinChunk {
+			u.SetNote("short", []byte{1})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package fakeregistry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pushcheck/pushcheck/internal/schema1"
+)
+
+// verifyManifest checks what a manifest says against what the repository holds,
+// all of it, and returns every complaint in the order of distribution's.
+func (v *V2) verifyManifest(ctx context.Context, repository string, m *manifest) error {
+	if m.format == Schema1 {
+		return v.verifySchema1(ctx, repository, m)
+	}
+	if m.version != 2 {
+		what := "manifest"
+		if m.blobs == nil {
+			what = "manifest list"
+		}
+		return CodeUnknown.With(fmt.Sprintf("unrecognized %s schema version %d", what, m.version))
+	}
+	if v.options.Quirks.LooseManifests {
+		return nil
+	}
+	var errs Errors
+	for _, d := range m.blobs {
+		errs = v.verifyBlob(ctx, repository, d, errs)
+	}
+	for _, d := range m.parts {
+		errs = v.verifyPart(ctx, repository, d, errs)
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// verifySchema1 checks as distribution 2.8 did (P-303 to P-305).
+func (v *V2) verifySchema1(ctx context.Context, repository string, m *manifest) error {
+	var errs Errors
+	name := m.schema1.Name
+	if len(name) > maxName {
+		errs = append(errs, CodeNameInvalid.With("manifest name must not be more than 255 characters"))
+	}
+	if !strings.ContainsFunc(name, func(c rune) bool { return c < 0x80 && alnumByte(byte(c)) }) { // all that it asks for
+		errs = append(errs, CodeNameInvalid.With("invalid manifest name format"))
+	}
+	if h, l := len(m.schema1.History), len(m.schema1.FSLayers); h != l {
+		errs = append(errs, unknown(fmt.Errorf("mismatched history and fslayer cardinality %d != %d", h, l))...)
+	}
+	if _, err := schema1.Verify(m.info.Signed); err != nil {
+		if err.Error() != "invalid signature" {
+			errs = append(errs, unknown(err)...)
+		} else {
+			errs = append(errs, CodeManifestUnverified.With(nil))
+		}
+	}
+	if !v.options.Quirks.LooseManifests {
+		for _, l := range m.schema1.FSLayers {
+			errs = v.verifyBlob(ctx, repository, ocispec.Descriptor{Digest: l.BlobSum}, errs)
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// unknown is an error that distribution has no code for: the bare code, and the
+// error once more (P-303).
+func unknown(err error) Errors { return Errors{CodeUnknown.With(nil), CodeUnknown.With(err)} }
+
+var (
+	errInvalidURL = errors.New("invalid URL on layer")
+	errMissingURL = errors.New("missing URL on layer")
+)
+
+// verifyBlob adds what is wrong with a config or layer to errs.
+func (v *V2) verifyBlob(ctx context.Context, repository string, d ocispec.Descriptor, errs Errors) Errors {
+	missing := CodeManifestBlobUnknown.With(d.Digest)
+	if err := d.Digest.Validate(); err != nil {
+		return append(invalidDigest(err, errs), missing)
+	}
+	err := v.verifyURLs(d)
+	if err == nil && mustBeThere(d) {
+		var stored digest.Digest
+		if stored, err = v.storage.Linked(ctx, repository, d.Digest); err == nil {
+			_, err = v.storage.StatContent(ctx, stored)
+		}
+	}
+	switch {
+	case err == nil:
+		return errs
+	case errors.Is(err, ErrNotStored):
+		return append(errs, missing)
+	default:
+		return append(append(errs, unknown(err)...), missing)
+	}
+}
+
+// verifyPart adds what is wrong with a manifest that an index names to errs.
+func (v *V2) verifyPart(ctx context.Context, repository string, d ocispec.Descriptor, errs Errors) Errors {
+	missing := CodeManifestBlobUnknown.With(d.Digest)
+	if err := d.Digest.Validate(); err != nil {
+		return append(invalidDigest(err, errs), missing)
+	}
+	_, err := v.storage.LinkedManifest(ctx, repository, d.Digest)
+	if err == nil {
+		_, err = v.storage.StatContent(ctx, d.Digest)
+	}
+	switch {
+	case err == nil:
+		return errs
+	case errors.Is(err, ErrNotStored):
+		return append(errs, missing)
+	default:
+		return append(append(errs, unknown(err)...), missing)
+	}
+}
+
+func invalidDigest(err error, errs Errors) Errors {
+	if errors.Is(err, digest.ErrDigestInvalidFormat) {
+		return append(errs, CodeDigestInvalid.With(nil))
+	}
+	return append(errs, unknown(err)...)
+}
+
+// verifyURLs checks the addresses of a layer that lives elsewhere (P-308).
+func (v *V2) verifyURLs(d ocispec.Descriptor) error {
+	if d.MediaType == mediaTypeForeignLayer && len(d.URLs) == 0 {
+		return errMissingURL
+	}
+	if !isLayer(d.MediaType) {
+		return nil
+	}
+	for _, u := range d.URLs {
+		p, err := url.Parse(u)
+		if err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Fragment != "" || !v.options.ForeignLayers {
+			return errInvalidURL
+		}
+	}
+	return nil
+}
+
+// isLayer reports whether distribution looks at the URLs of a descriptor.
+func isLayer(mediaType string) bool {
+	switch mediaType {
+	case mediaTypeForeignLayer, ocispec.MediaTypeImageLayer, ocispec.MediaTypeImageLayerGzip,
+		nondistributable, nondistributableGzip:
+		return true
+	}
+	return false
+}
+
+// The media types of OCI layers that live elsewhere; the specification has
+// deprecated them, registries go on knowing them.
+const (
+	nondistributable     = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+	nondistributableGzip = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+)
+
+// mustBeThere reports whether a blob must be in the repository: all but layers
+// that live elsewhere.
+func mustBeThere(d ocispec.Descriptor) bool {
+	switch d.MediaType {
+	case mediaTypeForeignLayer:
+		return false
+	case nondistributable, nondistributableGzip:
+		return len(d.URLs) == 0
+	}
+	return true
+}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // A Version is a generation of the registry protocol.
@@ -160,7 +159,7 @@ func (l insecureList) insecure(index string, lookup func(host string) ([]net.IP,
 	}
 	ips, err := lookup(host)
 	if err != nil {
-		if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil {
+		if ip := net.ParseIP(host); ip != nil {
 			ips = []net.IP{ip}
 		}
 	}

@@ -53,24 +53,3 @@ func saysV2(h http.Header) bool {
 	}
 	return false
 }
-
-// A timeoutError has the words of http.Client.Timeout.
-type timeoutError struct{ cause error }
-
-func (e *timeoutError) Error() string {
-	return e.cause.Error() + " (Client.Timeout exceeded while awaiting headers)"
-}
-
-func (e *timeoutError) Unwrap() error { return e.cause }
-
-// Timeout makes it a net.Error of that kind.
-func (e *timeoutError) Timeout() bool { return true }
-
-// timeoutWords tells that a limit ended a request, inside net/http's own words.
-func timeoutWords(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return &url.Error{Op: u.Op, URL: u.URL, Err: &timeoutError{u.Err}}
-	}
-	return &timeoutError{err}
-}

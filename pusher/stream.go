@@ -61,10 +61,7 @@ func (s *Stream) message(e Event) (m message, end string, err error) {
 	if e.Err != nil {
 		text := e.Err.Error()
 		m = message{Error: &messageError{Message: text}, Text: text}
-		var h *HTTPError
-		if errors.As(e.Err, &h) {
-			m.Error.Code = h.Code
-		}
+		m.Error.Code = shownCode(e.Err)
 		return m, s.style.StatusEnd, nil
 	}
 	m = message{Status: e.Status, ID: e.ID}
@@ -82,6 +79,20 @@ func (s *Stream) message(e Event) (m message, end string, err error) {
 	m.Progress = &progressDetail{Current: e.Current, Total: e.Total}
 	m.Bar = progressBar(e.Current, e.Total, s.style.Width)
 	return m, s.style.ProgressEnd, nil
+}
+
+// shownCode is the HTTP status of the V1 answer whose error the user sees, 0 when
+// it is another error (P-034).
+func shownCode(err error) int {
+	var failed *FailedError
+	if errors.As(err, &failed) {
+		err = failed.Shown // not one of an endpoint before it
+	}
+	var answer *HTTPError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return 0
 }
 
 // progressBar is the text beside the numbers (P-033).

@@ -123,18 +123,13 @@ func (t *headerTransport) CloseIdleConnections() {
 }
 
 // limited sends a request with a limit on everything up to the response's
-// headers and, until done is called, on its body. The limit's error has the
-// words of http.Client.Timeout.
+// headers and, until done is called, on its body. What net/http says of a limit
+// that ended a request depends on which of its own timers came first; here it is
+// always the context's word, which is what it says most often.
 //
 // done must be called, whatever the error.
 func limited(ctx context.Context, c clock.Clock, limit time.Duration, client *http.Client, req *http.Request) (resp *http.Response, done func(), err error) {
-	lctx, cancel := c.WithTimeout(ctx, limit)
-	resp, err = client.Do(req.WithContext(lctx))
-	if err == nil {
-		return resp, cancel, nil
-	}
-	if errors.Is(lctx.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-		err = timeoutWords(err)
-	}
-	return nil, cancel, err
+	ctx, cancel := c.WithTimeout(ctx, limit)
+	resp, err = client.Do(req.WithContext(ctx))
+	return resp, cancel, err
 }

@@ -1,0 +1,82 @@
+package pusher
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseName(t *testing.T) {
+	t.Parallel()
+	hex := strings.Repeat("0123456789abcdef", 4)
+	host := func(index, remote string) Name {
+		return Name{Index: index, Local: index + "/" + remote, Remote: remote, Canonical: index + "/" + remote}
+	}
+	hub := func(local, remote string, official bool) Name {
+		return Name{Index: "docker.io", Local: local, Remote: remote, Canonical: "docker.io/" + remote, Official: official}
+	}
+	tests := map[string]Name{
+		"127.0.0.1:5000/lib/app":      host("127.0.0.1:5000", "lib/app"),
+		"localhost/x":                 host("localhost", "x"),
+		"localhost:5000/x":            host("localhost:5000", "x"),
+		"registry.example/a/b/c":      host("registry.example", "a/b/c"),
+		"registry:5000/a_b.c-d/e":     host("registry:5000", "a_b.c-d/e"),
+		"registry.example/library/up": host("registry.example", "library/up"),
+		"ubuntu":                      hub("ubuntu", "library/ubuntu", true),
+		"library/ubuntu":              hub("ubuntu", "library/ubuntu", true),
+		"docker.io/ubuntu":            hub("ubuntu", "library/ubuntu", true),
+		"index.docker.io/ubuntu":      hub("ubuntu", "library/ubuntu", true),
+		"a/b":                         hub("a/b", "a/b", false),
+		"docker.io/a/b":               hub("a/b", "a/b", false),
+		"docker.io/library/a/b":       hub("a/b", "a/b", false),
+		"registry/a":                  hub("registry/a", "registry/a", false),
+		hex + "/a":                    hub(hex+"/a", hex+"/a", false),
+		hex[1:]:                       hub(hex[1:], "library/"+hex[1:], true),
+	}
+	for in, want := range tests {
+		got, err := ParseName(in)
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+func TestParseNameErrors(t *testing.T) {
+	t.Parallel()
+	hex := strings.Repeat("0123456789abcdef", 4)
+	const component = `repository name component must match "[a-z0-9]+(?:[._-][a-z0-9]+)*"`
+	tests := map[string]string{
+		"https://registry.example/a":     `Invalid repository name (ex: "registry.domain.tld/myrepos")`,
+		hex:                              "Invalid repository name (" + hex + "), cannot specify 64-byte hexadecimal strings",
+		"docker.io/" + hex:               "Invalid repository name (" + hex + "), cannot specify 64-byte hexadecimal strings",
+		"-registry.example/a":            "Invalid index name (-registry.example). Cannot begin or end with a hyphen.",
+		"registry.example-/A":            "Invalid index name (registry.example-). Cannot begin or end with a hyphen.",
+		"":                               "repository name must have at least one component",
+		"localhost/":                     "repository name must have at least one component",
+		"a/" + strings.Repeat("b", 254):  "repository name must not be more than 255 characters",
+		"localhost/A":                    component,
+		"localhost/a//b":                 component,
+		"localhost/a/":                   component,
+		"localhost/a__b":                 component,
+		"localhost/a--b":                 component,
+		"localhost/_a":                   component,
+		"localhost/a.":                   component,
+		"localhost/a b":                  component,
+		"localhost/a\n":                  component,
+		"localhost/ä":                    component,
+		"registry.example/a:latest":      component,
+		"registry.example:5000/a@sha256": component,
+	}
+	for in, want := range tests {
+		if _, err := ParseName(in); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", in, err, want)
+		}
+	}
+	if _, err := ParseName("a/" + strings.Repeat("b", 253)); err != nil {
+		t.Errorf("255 characters: %v", err)
+	}
+}

@@ -4,8 +4,10 @@ package golden
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,4 +47,23 @@ func Equal(t testing.TB, path, got string) {
 		t.Fatalf("%v; go test -update writes it", err)
 	}
 	t.Errorf("%s is not what the test made (-file +made); go test -update writes it anew:\n%s", path, cmp.Diff(string(want), got))
+}
+
+// NoStrays fails for every file below dir whose path from there, with slashes,
+// is not among names: a golden file that no test reads says nothing.
+func NoStrays(t testing.TB, dir string, names ...string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err == nil && !slices.Contains(names, filepath.ToSlash(rel)) {
+			t.Errorf("no test reads %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -106,7 +106,12 @@ const (
 var failureText = [...]string{"", "refused", "reset", "closed", "timeout", "tls", "dns", "cancelled", "other"}
 
 // String is the word that scenario files use, "" for FailureNone.
-func (f Failure) String() string { return failureText[f] }
+func (f Failure) String() string {
+	if f < 0 || int(f) >= len(failureText) {
+		return FailureOther.String()
+	}
+	return failureText[f]
+}
 
 func parseFailure(s string) (Failure, bool) {
 	for i, t := range failureText {

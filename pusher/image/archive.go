@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -157,8 +156,12 @@ func (u *unpacker) add(ctx context.Context, name string, h *tar.Header, r io.Rea
 		}
 		u.archive.files[name] = file
 	default:
-		file, err := u.batch.spool(ctx, limited{r, u.left})
-		if err != nil {
+		in := &noted{r: limited{r, u.left}}
+		file, err := u.batch.spool(ctx, in)
+		switch {
+		case err != nil && in.err == nil:
+			return fmt.Errorf("store %s: %w", u.batch.store.dir, err)
+		case err != nil:
 			return explain(err, u.name, name, "it cannot be read", adviceAgain)
 		}
 		u.archive.files[name] = file
@@ -168,29 +171,29 @@ func (u *unpacker) add(ctx context.Context, name string, h *tar.Header, r io.Rea
 
 // clean makes a path clean and refuses one that leaves the archive.
 func (u *unpacker) clean(name, shown string) (string, error) {
-	name = strings.TrimSuffix(name, "/")
-	cleaned := path.Clean(name)
-	if strings.HasPrefix(name, "/") || strings.Contains(name, "\\") || cleaned == ".." || strings.HasPrefix(cleaned, "../") {
+	cleaned, ok := cleanPath(name)
+	if !ok {
 		return "", u.fail(shown, "its path leaves the archive", "do not load it: no tool that saves images writes this")
 	}
 	return cleaned, nil
 }
 
-// names implements tree.
-func (a *archive) names(suffix string) ([]string, error) {
-	var names []string
-	for name := range maps.Keys(a.files) {
-		if strings.HasSuffix(name, suffix) {
-			names = append(names, name)
+// layerFolders implements tree.
+func (a *archive) layerFolders() ([]string, error) {
+	var ids []string
+	add := func(name string) {
+		if id, ok := strings.CutSuffix(name, "/json"); ok && validID(id) {
+			ids = append(ids, id)
 		}
 	}
-	for name := range maps.Keys(a.links) {
-		if strings.HasSuffix(name, suffix) {
-			names = append(names, name)
-		}
+	for name := range a.files {
+		add(name)
 	}
-	slices.Sort(names)
-	return names, nil
+	for name := range a.links {
+		add(name)
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // fetch implements tree.

@@ -76,10 +76,15 @@ func (s *Store) begin() (*batch, error) {
 // discard removes the batch's folder.
 func (b *batch) discard() { _ = b.store.disk.removeAll(b.dir) }
 
+// newPath is a path in the batch's folder that nobody else uses.
+func (b *batch) newPath() string {
+	b.files++
+	return filepath.Join(b.dir, strconv.Itoa(b.files))
+}
+
 // spool copies r into a file of the batch and hashes it.
 func (b *batch) spool(ctx context.Context, r io.Reader) (stagedFile, error) {
-	path := filepath.Join(b.dir, strconv.Itoa(b.files))
-	b.files++
+	path := b.newPath()
 	f, err := b.store.disk.create(path)
 	if err != nil {
 		return stagedFile{}, err
@@ -111,7 +116,7 @@ func (b *batch) addImage(src imageSource) ([]string, error) {
 			digests[i] = p.blob.Digest
 		}
 	}
-	v1, err := V1FromConfig(src.config, digests)
+	v1, err := localV1(src.config, digests)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"os"
@@ -13,12 +14,44 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
+// An unpacked is what a layer turned out to be.
+type unpacked struct {
+	diffID digest.Digest
+	size   int64 // of the uncompressed tar, bytes
+	// media is the media type of a layer compressed so; "" for a plain tar.
+	media string
+}
+
+// part is the layer in a file, whose diff ID has to be want; "" is any. blob is
+// its descriptor where the source has one.
+func (s *source) part(ctx context.Context, name string, file stagedFile, want digest.Digest, blob *Descriptor) (part, error) {
+	u, ok := s.seen[file.digest]
+	if !ok {
+		var err error
+		if u, err = s.examine(ctx, name, file); err != nil {
+			return part{}, err
+		}
+		s.seen[file.digest] = u
+	}
+	if want != "" && want != u.diffID {
+		return part{}, s.fail(name, fmt.Sprintf("the uncompressed layer has digest %s, but the config says %s", u.diffID, want), adviceAgain)
+	}
+	p := part{diffID: u.diffID, size: u.size}
+	switch {
+	case u.media == "":
+	case blob != nil:
+		p.blob = blob
+	default:
+		p.blob = &Descriptor{MediaType: u.media, Digest: file.digest, Size: file.size}
+	}
+	return p, nil
+}
+
 // examine reads a layer through: whether it is a tar, and what its diff ID is.
-// blob is its descriptor where the source has one.
-func (s *source) examine(ctx context.Context, name string, file stagedFile, blob *Descriptor) (part, error) {
+func (s *source) examine(ctx context.Context, name string, file stagedFile) (unpacked, error) {
 	f, err := os.Open(file.path)
 	if err != nil {
-		return part{}, err
+		return unpacked{}, err
 	}
 	defer func() { _ = f.Close() }()
 	packed := &counter{r: contextReader{ctx, f}}
@@ -27,33 +60,31 @@ func (s *source) examine(ctx context.Context, name string, file stagedFile, blob
 	if how.name == "" {
 		// The tar reader skips over content by seeking.
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return part{}, err
+			return unpacked{}, err
 		}
 		if err := readTar(f); err != nil {
-			return part{}, explainLayer(err, s.name, name)
+			return unpacked{}, explainLayer(err, s.name, name)
 		}
-		return part{diffID: file.digest, size: file.size}, nil
+		return unpacked{diffID: file.digest, size: file.size}, nil
 	}
 	if how.open == nil || how.media == "" {
-		return part{}, s.fail(name, "it is compressed with "+how.name+"; a layer is plain or compressed with gzip or zstd", adviceRebuild)
+		return unpacked{}, s.fail(name, "it is compressed with "+how.name+"; a layer is plain or compressed with gzip or zstd", adviceRebuild)
 	}
 	plain, err := how.open(buffered)
 	if err != nil {
-		return part{}, explainLayer(err, s.name, name)
+		return unpacked{}, explainLayer(err, s.name, name)
 	}
 	defer func() { _ = plain.Close() }()
 	bound := s.batch.store.bound
-	unpacked := &hashing{hash: sha256.New(), r: limited{plain, &allowance{packed: packed, free: bound.free, ratio: bound.layerRatio}}}
-	if err := readTar(unpacked); err != nil {
-		return part{}, explainLayer(err, s.name, name)
+	h := &hashing{hash: sha256.New(), r: limited{plain, &allowance{packed: packed, free: bound.free, ratio: bound.layerRatio}}}
+	err = readTar(h)
+	if err == nil {
+		_, err = copyBuffered(io.Discard, h)
 	}
-	if _, err := copyBuffered(io.Discard, unpacked); err != nil {
-		return part{}, explainLayer(err, s.name, name)
+	if err != nil {
+		return unpacked{}, explainLayer(err, s.name, name)
 	}
-	if blob == nil {
-		blob = &Descriptor{MediaType: how.media, Digest: file.digest, Size: file.size}
-	}
-	return part{diffID: digest.NewDigest(digest.SHA256, unpacked.hash), size: unpacked.n, blob: blob}, nil
+	return unpacked{diffID: digest.NewDigest(digest.SHA256, h.hash), size: h.n, media: how.media}, nil
 }
 
 func explainLayer(err error, source, name string) error {

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // A Loaded is one image that a load brought in. Names are as the source had
@@ -33,13 +37,29 @@ func (s *Store) Load(ctx context.Context, path string) ([]Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.IsDir() {
+		return s.loadFolder(ctx, path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	_ = info
 	return s.loadTar(ctx, f, path)
+}
+
+func (s *Store) loadFolder(ctx context.Context, path string) ([]Loaded, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	b, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer b.discard()
+	return s.loadTree(ctx, path, b, &folder{source: path, root: root, batch: b, files: map[string]stagedFile{}})
 }
 
 // LoadFrom is Load of a tar stream, which is read to its end unless something is
@@ -58,28 +78,67 @@ func (s *Store) loadTar(ctx context.Context, r io.Reader, name string) ([]Loaded
 	if err != nil {
 		return nil, err
 	}
-	return s.loadTree(ctx, &source{tree: a, name: name, batch: b})
+	return s.loadTree(ctx, name, b, a)
 }
 
 // loadTree loads what a tree holds.
-func (s *Store) loadTree(ctx context.Context, src *source) ([]Loaded, error) {
+func (s *Store) loadTree(ctx context.Context, name string, b *batch, t tree) ([]Loaded, error) {
+	src := &source{tree: t, name: name, batch: b, seen: map[digest.Digest]unpacked{}}
 	loaded, err := src.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := src.batch.publish(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", src.name, err)
+	if err := b.publish(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return loaded, nil
 }
 
-// load finds out which form the source has, and reads it.
+// load finds out which form the source has, and reads it. An archive of docker 25
+// and later is an OCI layout with a manifest.json beside it: the layout says what
+// the images are, both say how they are called. Where there is a manifest.json,
+// repositories says nothing more.
 func (s *source) load(ctx context.Context) ([]Loaded, error) {
-	if ids, err := s.layerFolders(); err != nil || len(ids) > 0 {
-		if err != nil {
+	isLayout, err := s.has(ctx, v1.ImageIndexFile)
+	if err != nil {
+		return nil, err
+	}
+	isNew, err := s.has(ctx, "manifest.json")
+	if err != nil {
+		return nil, err
+	}
+	var images []layoutImage
+	if isLayout {
+		if images, err = s.loadLayout(ctx); err != nil {
 			return nil, err
 		}
+	}
+	switch {
+	case isNew:
+		loaded, err := s.loadNewSave(ctx, images)
+		return merge(loaded, images), err
+	case isLayout:
+		return merge(nil, images), nil
+	}
+	folders, err := s.layerFolders()
+	if err != nil {
+		return nil, err
+	}
+	if len(folders) > 0 {
 		return s.loadOldSave(ctx)
 	}
-	return nil, s.fail("", "it holds no image: there is neither manifest.json nor index.json nor repositories", adviceForms)
+	return nil, s.fail("", "it holds no image: there is neither manifest.json nor index.json nor a folder of a layer", adviceForms)
+}
+
+// merge adds the images of a layout to what manifest.json named, once each.
+func merge(loaded []Loaded, images []layoutImage) []Loaded {
+	for _, img := range images {
+		named := slices.ContainsFunc(loaded, func(l Loaded) bool {
+			return l.Image == img.Image && (img.Repository == "" || l.Repository == img.Repository && l.Tag == img.Tag)
+		})
+		if !named {
+			loaded = append(loaded, img.Loaded)
+		}
+	}
+	return loaded
 }

@@ -45,6 +45,7 @@ const (
 	adviceAgain    = "copy or save it again"
 	adviceForms    = "give a docker save archive, or an OCI layout as a folder or a tar"
 	adviceRebuild  = "the tool that wrote it has to write it anew"
+	adviceImage    = "this one cannot be pushed as an image"
 	adviceComplete = "save the image again with everything it needs"
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
@@ -41,21 +40,6 @@ func (s *source) loadOldSave(ctx context.Context) ([]Loaded, error) {
 	return append(loaded, o.unnamed(ids, loaded)...), nil
 }
 
-// layerFolders lists the folders that have a layer's JSON.
-func (s *source) layerFolders() ([]string, error) {
-	names, err := s.names("/json")
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, name := range names {
-		if id := path.Dir(name); validID(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
-}
-
 // layer adds the layer of a folder after its parent. child is who needs it.
 func (o *oldSave) layer(ctx context.Context, id, child string) error {
 	if _, ok := o.batch.byID[id]; ok {
@@ -81,7 +65,7 @@ func (o *oldSave) layer(ctx context.Context, id, child string) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.examine(ctx, name, file, nil)
+	p, err := o.part(ctx, name, file, "", nil)
 	if err != nil {
 		return err
 	}
@@ -131,19 +115,28 @@ func (s *source) v1(ctx context.Context, id string) ([]byte, v1Image, error) {
 	return v1, img, nil
 }
 
-// tags reads repositories. Without one nothing has a name.
-func (o *oldSave) tags(ctx context.Context) ([]Loaded, error) {
+// repositories reads the file of that name: name → tag → ID. Without one nothing
+// has a name.
+func (s *source) repositories(ctx context.Context) (map[string]map[string]string, error) {
 	const name = "repositories"
-	there, err := o.has(ctx, name)
+	there, err := s.has(ctx, name)
 	if err != nil || !there {
 		return nil, err
 	}
-	file, err := o.fetch(ctx, name)
+	file, err := s.fetch(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	var repositories map[string]map[string]string
-	if _, err := o.document(name, file, &repositories); err != nil {
+	_, err = s.document(name, file, &repositories)
+	return repositories, err
+}
+
+// tags gives images the names of repositories.
+func (o *oldSave) tags(ctx context.Context) ([]Loaded, error) {
+	const name = "repositories"
+	repositories, err := o.repositories(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var loaded []Loaded

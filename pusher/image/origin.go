@@ -23,8 +23,7 @@ const (
 )
 
 // An Origin is an image as it was where it came from. All its bytes can be had
-// from Store.OpenBlob as they were, but for those of layers that the source
-// itself had not.
+// from Store.OpenBlob as they were.
 type Origin struct {
 	Config   Descriptor   `json:"config"`
 	Manifest *Descriptor  `json:"manifest,omitempty"` // nil when the source had none
@@ -87,14 +86,13 @@ func (o Origin) refer(need map[digest.Digest]bool) {
 	}
 }
 
-// blob is the blob that a layer's tar is read from; "" when it is made up.
-func (r record) blob() digest.Digest {
+// refer adds the blob that a layer's tar is read from, if any.
+func (r record) refer(need map[digest.Digest]bool) {
 	switch {
 	case r.Made != nil:
-		return ""
 	case r.Blob != nil:
-		return r.Blob.Digest
+		need[r.Blob.Digest] = true
 	default:
-		return r.DiffID
+		need[r.DiffID] = true
 	}
 }

@@ -7,12 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// publish moves the batch into the store, all of it or, when it cannot, nothing
-// that anybody sees. ctx counts until the first move.
+// A publication is one batch on its way into the store. Whoever has one holds the
+// store's mu.
+type publication struct {
+	*batch
+	fresh []stagedLayer  // those that the store has not
+	undo  []func() error // takes back what was done, in order
+}
+
+// publish moves the batch into the store, all of it or, when it cannot, nothing.
+// ctx counts until the first move.
 func (b *batch) publish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -20,25 +29,18 @@ func (b *batch) publish(ctx context.Context) error {
 	if err := b.writeLayers(); err != nil {
 		return err
 	}
-	s := b.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fresh, err := b.fresh()
-	if err != nil {
-		return err
-	}
-	if err := b.moveBlobs(fresh); err != nil {
-		return err
-	}
-	for _, l := range fresh {
-		if err := s.disk.rename(b.layerPath(l.id), s.path("graph", l.id)); err != nil {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	p := &publication{batch: b}
+	for _, step := range []func() error{p.compare, p.moveBlobs, p.moveLayers, p.mergeOrigins, p.setTags} {
+		if err := step(); err != nil {
+			for _, undo := range slices.Backward(p.undo) {
+				err = errors.Join(err, undo())
+			}
 			return err
 		}
 	}
-	if err := b.mergeOrigins(fresh); err != nil {
-		return err
-	}
-	return s.putTags(b.taggings)
+	return nil
 }
 
 // layerPath is where a layer's folder is made.
@@ -66,95 +68,112 @@ func (b *batch) writeLayers() error {
 	return nil
 }
 
-// fresh is the batch's layers that the store has not. The caller holds mu.
-func (b *batch) fresh() ([]stagedLayer, error) {
-	var fresh []stagedLayer
-	for _, l := range b.layers {
+// compare finds the layers that the store has not, and what stands in their way.
+func (p *publication) compare() error {
+	for _, l := range p.layers {
 		if parent := l.rec.Parent; parent != "" {
-			if _, ok := b.byID[parent]; !ok {
-				if _, err := b.store.record(parent); err != nil {
-					return nil, fmt.Errorf("parent of layer %s: %w", l.id, err)
+			if _, ok := p.byID[parent]; !ok {
+				if _, err := p.store.record(parent); err != nil {
+					return fmt.Errorf("parent of layer %s: %w", l.id, err)
 				}
 			}
 		}
-		old, err := b.store.layer(l.id)
+		old, err := p.store.layer(l.id)
 		switch {
 		case errors.Is(err, ErrNoLayer):
-			fresh = append(fresh, l)
+			p.fresh = append(p.fresh, l)
 		case err != nil:
-			return nil, err
+			return err
 		case old.DiffID != l.rec.DiffID, old.Parent != l.rec.Parent, !l.derived && !bytes.Equal(old.V1JSON, l.v1):
-			return nil, fmt.Errorf("layer %s is in the store with other content; delete it there first, or use another store", l.id)
+			return fmt.Errorf("layer %s is in the store with other content; delete it there first, or use another store", l.id)
 		}
 	}
-	return fresh, nil
+	return nil
 }
 
-// moveBlobs moves the blobs that the new layers and the origins need. The caller
-// holds mu.
-func (b *batch) moveBlobs(fresh []stagedLayer) error {
-	need := map[digest.Digest]bool{}
-	for _, l := range fresh {
-		if d := l.rec.blob(); d != "" {
-			need[d] = true
-		}
+// move renames and can take it back.
+func (p *publication) move(from, to string) error {
+	d := p.store.disk
+	if err := d.rename(from, to); err != nil {
+		return err
 	}
-	for _, origins := range b.origins {
+	p.undo = append(p.undo, func() error { return d.rename(to, from) })
+	return nil
+}
+
+// moveBlobs moves the blobs that the new layers and the origins need.
+func (p *publication) moveBlobs() error {
+	need := map[digest.Digest]bool{}
+	for _, l := range p.fresh {
+		l.rec.refer(need)
+	}
+	for _, origins := range p.origins {
 		for _, o := range origins {
 			o.refer(need)
 		}
 	}
-	for d := range need {
-		from, ok := b.staged[d]
-		if !ok {
-			continue // an origin may name what its source had not
-		}
-		to := b.store.blobPath(d)
-		switch there, err := exists(to); {
-		case err != nil:
-			return err
-		case there:
+	for d := range sorted(need) {
+		to := p.store.blobPath(d)
+		if there, err := exists(to); err != nil || there {
+			if err != nil {
+				return err
+			}
 			continue
 		}
-		if err := b.store.disk.mkdir(filepath.Dir(to)); err != nil {
+		from, ok := p.staged[d]
+		if !ok {
+			return fmt.Errorf("blob %s: %w; load it again", d, ErrNoBlob) // deleted since it was looked for
+		}
+		if err := p.store.disk.mkdir(filepath.Dir(to)); err != nil {
 			return err
 		}
-		if err := b.store.disk.rename(from, to); err != nil {
+		if err := p.move(from, to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mergeOrigins adds the origins of images that the store had already. The caller
-// holds mu.
-func (b *batch) mergeOrigins(fresh []stagedLayer) error {
-	isFresh := map[string]bool{}
-	for _, l := range fresh {
-		isFresh[l.id] = true
-	}
-	for id, origins := range b.origins {
-		if isFresh[id] {
-			continue
-		}
-		all, err := b.store.origins(id)
-		if err != nil {
-			return err
-		}
-		before := len(all)
-		for _, o := range origins {
-			all = appendOrigin(all, o)
-		}
-		if len(all) == before {
-			continue
-		}
-		data, err := json.Marshal(all)
-		if err != nil {
-			return err
-		}
-		if err := b.store.disk.replace(filepath.Join(b.dir, "origins-"+id), b.store.path("graph", id, "origins"), data); err != nil {
+func (p *publication) moveLayers() error {
+	for _, l := range p.fresh {
+		if err := p.move(p.layerPath(l.id), p.store.path("graph", l.id)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// mergeOrigins adds the origins of images that the store had already.
+func (p *publication) mergeOrigins() error {
+	for id, more := range sorted(p.origins) {
+		if slices.ContainsFunc(p.fresh, func(l stagedLayer) bool { return l.id == id }) {
+			continue
+		}
+		old, err := p.store.origins(id)
+		if err != nil {
+			return err
+		}
+		all := slices.Clone(old)
+		for _, o := range more {
+			all = appendOrigin(all, o)
+		}
+		if len(all) == len(old) {
+			continue
+		}
+		if err := p.writeOrigins(id, all); err != nil {
+			return err
+		}
+		p.undo = append(p.undo, func() error { return p.writeOrigins(id, old) })
+	}
+	return nil
+}
+
+func (p *publication) writeOrigins(id string, origins []Origin) error {
+	data, err := json.Marshal(origins)
+	if err != nil {
+		return err
+	}
+	return p.store.disk.replace(p.newPath(), p.store.path("graph", id, "origins"), data)
+}
+
+func (p *publication) setTags() error { return p.store.putTags(p.taggings) }

@@ -9,13 +9,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // A tree is what a load reads from: an archive or a folder, with clean slash
 // paths for names.
 type tree interface {
-	// names lists the files whose name ends so, in order.
-	names(suffix string) ([]string, error)
+	// layerFolders lists the folders <id> that have a file json, in order.
+	layerFolders() ([]string, error)
 	// fetch has the file in the batch. Its error is fs.ErrNotExist when there is
 	// none, a *LoadError when it cannot be had.
 	fetch(ctx context.Context, name string) (stagedFile, error)
@@ -26,6 +30,7 @@ type source struct {
 	tree
 	name  string
 	batch *batch
+	seen  map[digest.Digest]unpacked // what examine found, by digest of the file
 }
 
 // fail is the error about an entry.
@@ -49,6 +54,23 @@ func (s *source) need(ctx context.Context, name, why string) (stagedFile, error)
 		return stagedFile{}, s.fail(name, "it is missing, and "+why, adviceComplete)
 	}
 	return file, err
+}
+
+// refer makes a path that a document of the source names clean.
+func (s *source) refer(document, name string) (string, error) {
+	cleaned, ok := cleanPath(name)
+	if !ok || cleaned == "." {
+		return "", s.fail(document, fmt.Sprintf("it names %q, which is not a path within the archive", name), adviceRebuild)
+	}
+	return cleaned, nil
+}
+
+// cleanPath makes a path clean and tells whether it stays within its tree.
+func cleanPath(name string) (string, bool) {
+	cleaned := path.Clean(strings.TrimSuffix(name, "/"))
+	inside := !strings.HasPrefix(name, "/") && !strings.Contains(name, "\\") &&
+		cleaned != ".." && !strings.HasPrefix(cleaned, "../")
+	return cleaned, inside
 }
 
 // document reads a JSON document and decodes it into v.

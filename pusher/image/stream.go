@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 )
@@ -29,4 +30,20 @@ func copyBuffered(w io.Writer, r io.Reader) (int64, error) {
 	defer buffers.Put(buffer)
 	// The wrappers keep io.CopyBuffer from going round the buffer.
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
+}
+
+// A noted reader keeps the error that ended it, other than io.EOF: so whoever
+// copies knows which side failed.
+type noted struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (n *noted) Read(p []byte) (int, error) {
+	read, err := n.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err = err
+	}
+	return read, err
 }

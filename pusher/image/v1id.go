@@ -48,16 +48,12 @@ type V1Layer struct {
 }
 
 // V1FromConfig gives an image that has a config the layers with V1 IDs that
-// schema 1 and V1 speak of, bottom first: one per history entry (P-377). blobs
-// are the digests of the config's layers, bottom first. A config without history
-// is taken as one with an entry per layer.
+// schema 1 speaks of, bottom first: one per history entry, with docker's own errors
+// (P-377). blobs are the digests of the config's layers, bottom first.
 func V1FromConfig(config []byte, blobs []digest.Digest) ([]V1Layer, error) {
 	var c imageConfig
 	if err := json.Unmarshal(config, &c); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
-	}
-	if len(c.History) == 0 {
-		c.History = make([]historyEntry, len(blobs))
 	}
 	switch {
 	case len(c.History) == 0:
@@ -65,9 +61,39 @@ func V1FromConfig(config []byte, blobs []digest.Digest) ([]V1Layer, error) {
 	case len(blobs) != len(c.RootFS.DiffIDs):
 		return nil, errors.New("number of descriptors and number of layers in rootfs must match")
 	}
+	return v1Layers(config, c.History, blobs)
+}
+
+// localV1 is V1FromConfig for an image that comes into a store. The history is
+// optional there: without one there is an entry per layer, and one without a layer
+// where there is none. Layers that a history leaves out are an error.
+func localV1(config []byte, blobs []digest.Digest) ([]V1Layer, error) {
+	var c imageConfig
+	if err := json.Unmarshal(config, &c); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	layers := 0
+	for _, h := range c.History {
+		if !h.EmptyLayer {
+			layers++
+		}
+	}
+	switch {
+	case len(c.History) == 0 && len(blobs) == 0:
+		c.History = []historyEntry{{EmptyLayer: true}}
+	case len(c.History) == 0:
+		c.History = make([]historyEntry, len(blobs))
+	case layers != len(blobs):
+		return nil, fmt.Errorf("the history in its config has %d layers, and its rootfs %d", layers, len(blobs))
+	}
+	return v1Layers(config, c.History, blobs)
+}
+
+// v1Layers makes the pairs (P-377).
+func v1Layers(config []byte, history []historyEntry, blobs []digest.Digest) ([]V1Layer, error) {
 	var layers []V1Layer
 	parent := ""
-	for i, h := range c.History {
+	for i, h := range history {
 		l := V1Layer{Parent: parent, Empty: h.EmptyLayer, Blob: EmptyLayerBlob}
 		if !h.EmptyLayer {
 			if len(blobs) == 0 {
@@ -76,7 +102,7 @@ func V1FromConfig(config []byte, blobs []digest.Digest) ([]V1Layer, error) {
 			l.Blob, blobs = blobs[0], blobs[1:]
 		}
 		var err error
-		if i == len(c.History)-1 {
+		if i == len(history)-1 {
 			l.ID = digest.FromString(l.Blob.Encoded() + " " + parent + " " + string(config)).Encoded()
 			l.V1JSON, err = topV1JSON(config, l)
 		} else {
@@ -88,9 +114,6 @@ func V1FromConfig(config []byte, blobs []digest.Digest) ([]V1Layer, error) {
 		}
 		layers = append(layers, l)
 		parent = l.ID
-	}
-	if len(blobs) > 0 {
-		return nil, fmt.Errorf("the history of the config has %d fewer layers than its rootfs", len(blobs))
 	}
 	return layers, nil
 }
@@ -114,6 +137,9 @@ func topV1JSON(config []byte, l V1Layer) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(config, &fields); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
+	}
+	if fields == nil {
+		return nil, errors.New("config: it is null, not an object")
 	}
 	delete(fields, "rootfs")
 	delete(fields, "history")

@@ -12,7 +12,9 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func head(s string) wire.Body { return wire.Body{Length: int64(len(s)), Digest: "sha256:1", Head: []byte(s)} }
+func head(s string) wire.Body {
+	return wire.Body{Length: int64(len(s)), Digest: "sha256:1", Head: []byte(s)}
+}
 
 func TestScrubReplacesWhatIsSecretOrUnstable(t *testing.T) {
 	t.Parallel()

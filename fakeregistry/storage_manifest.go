@@ -64,6 +64,23 @@ func (s *Storage) Manifest(repository string, d digest.Digest) (*ManifestInfo, [
 	return info, body, err
 }
 
+// FindManifest resolves a tag or digest to a manifest, whatever faults are set and
+// whether or not its bytes are still there; info is nil when there is none. info
+// may not be changed.
+func (s *Storage) FindManifest(repository, reference string) (d digest.Digest, info *ManifestInfo) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.repos[repository]
+	if r == nil {
+		return "", nil
+	}
+	d, ok := r.tags[reference]
+	if !ok {
+		d = digest.Digest(reference)
+	}
+	return d, r.manifests[d]
+}
+
 // Manifests lists the digests of a repository's manifests, in order.
 func (s *Storage) Manifests(repository string) []digest.Digest {
 	s.mu.RLock()
@@ -85,7 +102,7 @@ func (s *Storage) TagMap(repository string) map[string]digest.Digest {
 }
 
 // LinkManifest makes the bytes of d, stored with PutContent, a manifest of a
-// repository.
+// repository. Where info is zero it is read from the bytes.
 //
 // Errors: the hook's; ErrClosed.
 func (s *Storage) LinkManifest(ctx context.Context, repository string, d digest.Digest, info ManifestInfo) error {
@@ -94,6 +111,11 @@ func (s *Storage) LinkManifest(ctx context.Context, repository string, d digest.
 		return nil
 	case err != nil:
 		return err
+	}
+	if info.MediaType == "" {
+		if body, err := s.loadContent(d); err == nil {
+			info = sniffManifest(body)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

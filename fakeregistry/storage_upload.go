@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -351,6 +353,13 @@ func (u *Upload) SetNote(name string, b []byte) {
 		u.notes = map[string][]byte{}
 	}
 	u.notes[name] = append([]byte(nil), b...)
+}
+
+// Notes lists the names that SetNote was given, in order.
+func (u *Upload) Notes() []string {
+	u.note.Lock()
+	defer u.note.Unlock()
+	return slices.Sorted(maps.Keys(u.notes))
 }
 
 // Note is what SetNote kept; nil when there is nothing.

@@ -164,5 +164,29 @@ func (m *manifest) setSubject(subject *ocispec.Descriptor, artifactType string, 
 	m.info.Subject, m.info.ArtifactType, m.info.Annotations = subject.Digest, artifactType, annotations
 }
 
+// sniffManifest is what can be known of a manifest without its Content-Type.
+func sniffManifest(body []byte) ManifestInfo {
+	var doc struct {
+		MediaType string          `json:"mediaType"`
+		Manifests json.RawMessage `json:"manifests"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return ManifestInfo{}
+	}
+	mediaType := doc.MediaType
+	switch {
+	case mediaType != "":
+	case present(doc.Manifests):
+		mediaType = mediaTypeOCIIndex
+	default:
+		mediaType = mediaTypeOCIManifest
+	}
+	m, err := parseManifest(mediaType, body)
+	if err != nil {
+		return ManifestInfo{MediaType: mediaType}
+	}
+	return m.info
+}
+
 // present reports whether a document has a value, other than null.
 func present(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }

@@ -119,8 +119,7 @@ func (v *V2) finishUpload(w http.ResponseWriter, r *http.Request, route wire.Rou
 	if _, err := u.ReadFrom(r.Context(), r.Body, r.ContentLength); err != nil {
 		return bodyError(r, err)
 	}
-	if err := u.Commit(r.Context(), d); err != nil {
-		u.Cancel()
+	if err := u.Commit(r.Context(), d); err != nil { // the session stays, as distribution's does
 		if errors.Is(err, ErrDigestMismatch) {
 			return CodeDigestInvalid.With(fmt.Sprintf("invalid digest for referenced layer: %s, %s", d, err))
 		}

@@ -104,6 +104,12 @@ func alike(c, s *Exchange) {
 		if b[0].Cut || b[1].Cut {
 			*b[0], *b[1] = Body{}, Body{}
 		}
+		if len(b[0].Head) == 0 || len(b[1].Head) == 0 { // net/http told one side the media type
+			b[0].Head, b[1].Head = nil, nil
+			if b[0].Digest == DigestVaries || b[1].Digest == DigestVaries {
+				*b[0], *b[1] = Body{}, Body{}
+			}
+		}
 	}
 }
 
@@ -155,15 +161,24 @@ func diffLines(b *strings.Builder, client, server string) {
 		if extra[line] > 0 {
 			extra[line]--
 		} else {
-			b.WriteString("- " + line + "\n")
+			b.WriteString("- " + brief(line) + "\n")
 		}
 	}
 	for _, line := range right {
 		if extra[line] > 0 {
 			extra[line]--
-			b.WriteString("+ " + line + "\n")
+			b.WriteString("+ " + brief(line) + "\n")
 		}
 	}
+}
+
+// brief cuts a line to what a person reads.
+func brief(line string) string {
+	const limit = 200
+	if len(line) <= limit {
+		return line
+	}
+	return strings.ToValidUTF8(line[:limit], "") + "…"
 }
 
 // Join returns a copy of the client's trace in which every exchange carries the

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -27,14 +29,22 @@ type pair struct {
 
 func startPair(t *testing.T, h http.HandlerFunc) *pair {
 	t.Helper()
+	return startPairAs(t, h, (*httptest.Server).Start)
+}
+
+func startPairAs(t *testing.T, h http.HandlerFunc, start func(*httptest.Server)) *pair {
+	t.Helper()
 	p := &pair{sent: wire.NewRecorder(clock.Real(), nil), got: wire.NewRecorder(clock.Real(), nil)}
 	srv := httptest.NewUnstartedServer(p.got.Handler(h))
 	srv.Config.ConnContext = p.got.ConnContext
-	srv.Start()
+	start(srv)
 	p.transport = &http.Transport{DialContext: p.sent.Dial((&net.Dialer{}).DialContext), DisableCompression: true}
+	if srv.TLS != nil {
+		p.transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	}
 	p.client = &http.Client{Transport: p.sent.Transport(p.transport)}
 	p.url = srv.URL
-	p.stop = func() { p.transport.CloseIdleConnections(); srv.Close() }
+	p.stop = sync.OnceFunc(func() { p.transport.CloseIdleConnections(); srv.Close() })
 	t.Cleanup(p.stop)
 	return p
 }

@@ -27,6 +27,7 @@ func (b *batch) unpack(ctx context.Context, r io.Reader, name string) (*archive,
 	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
 		return nil, &LoadError{Source: name, Problem: "it is empty", Advice: adviceForms}
 	}
+	packing := sniff(buffered).name
 	plain, err := decompress(buffered)
 	if err != nil {
 		return nil, explain(err, name, "", "it cannot be unpacked", adviceForms)
@@ -34,7 +35,7 @@ func (b *batch) unpack(ctx context.Context, r io.Reader, name string) (*archive,
 	defer func() { _ = plain.Close() }()
 	bound := b.store.bound
 	u := &unpacker{
-		batch: b, name: name,
+		batch: b, name: name, packing: packing,
 		left:    &allowance{packed: raw, free: bound.free, ratio: bound.archiveRatio},
 		archive: &archive{source: name, files: map[string]stagedFile{}, links: map[string]string{}},
 	}
@@ -48,9 +49,12 @@ func (b *batch) unpack(ctx context.Context, r io.Reader, name string) (*archive,
 // that have no words of their own.
 func explain(err error, source, entry, fallback, advice string) error {
 	var known *LoadError
+	var packing *packingError
 	switch problem, what, ok := broken(err); {
 	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.As(err, &packing):
+		return &LoadError{Source: source, Entry: entry, Problem: packing.Error(), Advice: packing.advice}
 	case errors.Is(err, errBomb):
 		return &LoadError{Source: source, Entry: entry, Problem: err.Error(), Advice: "if it is meant to, unpack it first and load the folder"}
 	case ok:
@@ -65,6 +69,7 @@ type unpacker struct {
 	name    string
 	left    *allowance
 	archive *archive
+	packing string // how it is compressed; "" is not at all
 	last    string // the entry read last, for errors
 	entries int
 }
@@ -88,7 +93,7 @@ func (u *unpacker) all(ctx context.Context, r io.Reader) error {
 				return explain(err, u.name, "", "its end cannot be read", adviceAgain)
 			}
 			return nil
-		case errors.Is(err, tar.ErrHeader) && u.entries == 0:
+		case u.entries == 0 && (errors.Is(err, tar.ErrHeader) || u.short() && errors.Is(err, io.ErrUnexpectedEOF)):
 			return u.fail("", "it is not a tar archive", adviceForms)
 		case err != nil:
 			return explain(err, u.name, u.after(), "it cannot be read", adviceAgain)
@@ -101,6 +106,9 @@ func (u *unpacker) all(ctx context.Context, r io.Reader) error {
 		}
 	}
 }
+
+// short tells whether the stream is too short to be a tar.
+func (u *unpacker) short() bool { return u.packing == "" && u.left.packed.n < 512 }
 
 // after says where in the archive something went wrong.
 func (u *unpacker) after() string {

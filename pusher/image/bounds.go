@@ -49,7 +49,7 @@ type allowance struct {
 func (a *allowance) take(n int64) error {
 	a.used += n
 	if a.used-a.free > a.packed.n*a.ratio {
-		return fmt.Errorf("%w: more than %d times the %d bytes read of it", errBomb, a.ratio, a.packed.n)
+		return fmt.Errorf("%w: more than %d times what was read of it", errBomb, a.ratio)
 	}
 	return nil
 }

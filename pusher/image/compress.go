@@ -6,7 +6,6 @@ import (
 	"compress/bzip2"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -61,13 +60,19 @@ func sniff(r *bufio.Reader) compression {
 	return compression{open: func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
+// A packingError says that a stream is compressed in a way that is not read here.
+type packingError struct{ compression }
+
+// Error implements error.
+func (e *packingError) Error() string { return "it is compressed with " + e.name }
+
 // decompress unpacks a stream, however it is compressed. Closing the result does
 // not close r.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
 	c := sniff(buffered)
 	if c.open == nil {
-		return nil, fmt.Errorf("it is compressed with %s; %s", c.name, c.advice)
+		return nil, &packingError{c}
 	}
 	plain, err := c.open(buffered)
 	if errors.Is(err, io.EOF) {

@@ -91,6 +91,9 @@ func explainLayer(err error, source, name string) error {
 	if errors.Is(err, tar.ErrHeader) {
 		return &LoadError{Source: source, Entry: name, Problem: "the layer is not a tar", Advice: adviceAgain}
 	}
+	if errors.Is(err, errBomb) {
+		return &LoadError{Source: source, Entry: name, Problem: err.Error(), Advice: "if it is meant to, save the image with plain layers"}
+	}
 	return explain(err, source, name, "the layer cannot be read", adviceAgain)
 }
 

@@ -48,7 +48,7 @@ func (s *source) blob(ctx context.Context, from string, d Descriptor) (string, s
 // checkDigest refuses what is not a digest.
 func (s *source) checkDigest(from string, d digest.Digest) error {
 	if err := d.Validate(); err != nil {
-		return &LoadError{Source: s.name, Entry: from, Problem: fmt.Sprintf("%q in it is not a digest", d), Advice: adviceRebuild, Err: err}
+		return &LoadError{Source: s.name, Entry: from, Problem: fmt.Sprintf("the digest %q in it cannot be used", d), Advice: adviceRebuild, Err: err}
 	}
 	return nil
 }

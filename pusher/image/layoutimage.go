@@ -34,7 +34,7 @@ func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error
 		return layoutImage{}, err
 	}
 	if len(m.Layers) != len(config.RootFS.DiffIDs) {
-		return layoutImage{}, l.fail(name, fmt.Sprintf("it lists %d layers, but its config %d", len(m.Layers), len(config.RootFS.DiffIDs)), adviceRebuild)
+		return layoutImage{}, l.fail(name, fmt.Sprintf("its number of layers is %d, but in its config %d", len(m.Layers), len(config.RootFS.DiffIDs)), adviceRebuild)
 	}
 	src := imageSource{config: data, origin: Origin{Config: descriptorOf(m.Config), Manifest: &manifest, Platform: config.platform()}}
 	if p := c.descriptor.Platform; p != nil && src.origin.Platform == "" {

@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -17,10 +18,14 @@ import (
 func readAll(t testing.TB, r io.ReadCloser, err error) string {
 	t.Helper()
 	require.NoError(t, err)
-	data, err := io.ReadAll(r)
+	data, err := readToEnd(r)
 	require.NoError(t, err)
-	require.NoError(t, r.Close())
-	return string(data)
+	return data
+}
+
+func readToEnd(r io.ReadCloser) (string, error) {
+	data, err := io.ReadAll(r)
+	return string(data), errors.Join(err, r.Close())
 }
 
 // A seen layer is what of a layer a test compares.
@@ -85,9 +90,15 @@ func TestEveryFormLoads(t *testing.T) {
 	for _, row := range rows {
 		archive := row.files.tar(t)
 		ways := map[string]func(*image.Store) ([]image.Loaded, error){
-			"tar":    func(s *image.Store) ([]image.Loaded, error) { return s.LoadFrom(t.Context(), strings.NewReader(archive)) },
-			"gzip":   func(s *image.Store) ([]image.Loaded, error) { return s.LoadFrom(t.Context(), strings.NewReader(gzipped(t, archive))) },
-			"zstd":   func(s *image.Store) ([]image.Loaded, error) { return s.LoadFrom(t.Context(), strings.NewReader(zstded(t, archive))) },
+			"tar": func(s *image.Store) ([]image.Loaded, error) {
+				return s.LoadFrom(t.Context(), strings.NewReader(archive))
+			},
+			"gzip": func(s *image.Store) ([]image.Loaded, error) {
+				return s.LoadFrom(t.Context(), strings.NewReader(gzipped(t, archive)))
+			},
+			"zstd": func(s *image.Store) ([]image.Loaded, error) {
+				return s.LoadFrom(t.Context(), strings.NewReader(zstded(t, archive)))
+			},
 			"folder": func(s *image.Store) ([]image.Loaded, error) { return s.Load(t.Context(), row.files.write(t)) },
 		}
 		for way, load := range ways {

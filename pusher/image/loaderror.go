@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -57,7 +58,7 @@ func broken(err error) (problem, advice string, known bool) {
 		return "", "", false
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "it is cut off", adviceAgain, true
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, new(flate.CorruptInputError)):
 		return "its gzip stream is damaged", adviceAgain, true
 	case isZstd(err):
 		return "its zstd stream is damaged", adviceAgain, true

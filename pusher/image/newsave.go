@@ -100,7 +100,7 @@ func configHex(name string) string {
 // savedLayers examines the layers of an image, bottom first.
 func (s *source) savedLayers(ctx context.Context, entry string, img savedImage, diffIDs []digest.Digest) ([]part, error) {
 	if len(img.Layers) != len(diffIDs) {
-		return nil, s.fail(entry, fmt.Sprintf("it lists %d layers, but its config %d", len(img.Layers), len(diffIDs)), adviceRebuild)
+		return nil, s.fail(entry, fmt.Sprintf("its number of layers is %d, but in its config %d", len(img.Layers), len(diffIDs)), adviceRebuild)
 	}
 	var parts []part
 	for i, path := range img.Layers {

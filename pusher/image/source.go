@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,7 +88,12 @@ func (s *source) document(name string, file stagedFile, v any) ([]byte, error) {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, s.fail(name, "its JSON is cut off", adviceAgain)
 		}
-		return nil, &LoadError{Source: s.name, Entry: name, Problem: "it is not the JSON that belongs there", Advice: adviceRebuild, Err: err}
+		problem := "it is not JSON: " + err.Error()
+		var typ *json.UnmarshalTypeError
+		if errors.As(err, &typ) { // its own text speaks of our types
+			problem = fmt.Sprintf("it is not the JSON that belongs there: %s is of type %s", cmp.Or(typ.Field, "the whole"), typ.Value)
+		}
+		return nil, &LoadError{Source: s.name, Entry: name, Problem: problem, Advice: adviceRebuild}
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, s.fail(name, "something follows its JSON", adviceRebuild)

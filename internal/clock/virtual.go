@@ -20,6 +20,7 @@ type Virtual struct {
 	waits   waitHeap
 	order   int // breaks ties between equal deadlines: first come, first served
 	links   map[string]*link
+	strays  map[string]*wait // holds of links that nobody is the client of, by link
 }
 
 var _ Clock = (*Virtual)(nil)
@@ -29,7 +30,7 @@ func NewVirtual(start time.Time) *Virtual {
 	if start.IsZero() {
 		start = Epoch
 	}
-	return &Virtual{now: start, links: map[string]*link{}}
+	return &Virtual{now: start, links: map[string]*link{}, strays: map[string]*wait{}}
 }
 
 // A link is a connection whose client is a worker of this process.
@@ -105,6 +106,8 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 	if w.counted {
 		l.hold = w
 		v.working--
+	} else if l == nil {
+		v.strays[name] = w
 	}
 	if d > 0 {
 		v.push(w, d)
@@ -128,17 +131,31 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 	} else {
 		err = nil
 	}
-	if l != nil && l.hold == w {
+	if l := v.links[name]; l != nil && l.hold == w {
 		l.hold = nil
+	}
+	if v.strays[name] == w {
+		delete(v.strays, name)
 	}
 	return err
 }
 
-// Connected implements Clock.
+// Connected implements Clock. A hold of that link that is under way already is
+// the client's from now on: the server may have been quicker to begin it, or it
+// goes on after the answer and keeps the client's next request waiting.
 func (v *Virtual) Connected(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.links[name] = &link{}
+	l := &link{}
+	v.links[name] = l
+	w := v.strays[name]
+	if w == nil || w.fired {
+		return
+	}
+	delete(v.strays, name)
+	l.hold, w.counted = w, true
+	v.working--
+	v.jump()
 }
 
 // Abandon implements Clock.
@@ -153,6 +170,7 @@ func (v *Virtual) Abandon(name string) {
 	if w := l.hold; w != nil && w.counted && !w.fired {
 		w.counted = false
 		v.working++
+		v.strays[name] = w
 	}
 }
 

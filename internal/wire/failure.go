@@ -41,6 +41,8 @@ func classify(err error, handshake bool) Failure {
 // classifyText knows the errors that net/http gives no type.
 func classifyText(s string) Failure {
 	switch {
+	case strings.Contains(s, "malformed"):
+		return FailureOther
 	case strings.Contains(s, "request canceled"):
 		return FailureCancelled
 	case strings.Contains(s, "server closed idle connection"), strings.Contains(s, "connection broken"),

@@ -102,6 +102,17 @@ func (s *Storage) Upload(ctx context.Context, repository, id string) (*Upload, e
 // ID is the session's name.
 func (u *Upload) ID() string { return u.id }
 
+// Digest is the sha256 digest of what the session holds; "" when none is computed.
+// It waits for an append under way.
+func (u *Upload) Digest() digest.Digest {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.hash == nil {
+		return ""
+	}
+	return digest.NewDigest(digest.SHA256, u.hash)
+}
+
 // Size is how many bytes the session holds.
 func (u *Upload) Size() int64 { return u.size.Load() }
 

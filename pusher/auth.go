@@ -24,6 +24,26 @@ type authTransport struct {
 	handlers   []authHandler // in order; a later one replaces an earlier one's header (P-132)
 }
 
+// authorizedClient answers the challenges of a ping with the job's credentials.
+// scope is what tokens are asked for; "" asks for none (P-140).
+func authorizedClient(job *Job, challenges map[string][]challenge, scope string) *http.Client {
+	return &http.Client{Transport: &authTransport{
+		next:       job.Transport,
+		challenges: challenges,
+		handlers: []authHandler{
+			&tokenAuth{
+				client:      &http.Client{Transport: job.Transport},
+				clock:       job.Clock,
+				timeout:     job.Era.TokenTimeout,
+				lifetime:    job.Era.TokenLifetime,
+				scope:       scope,
+				credentials: job.Credentials,
+			},
+			basicAuth{job.Credentials},
+		},
+	}}
+}
+
 // An authHandler answers challenges of one scheme.
 type authHandler interface {
 	// scheme is in lower case.
@@ -135,7 +155,9 @@ func (t *tokenAuth) request(params map[string]string) (*http.Request, error) {
 	if params["service"] != "" {
 		q.Add("service", params["service"])
 	}
-	q.Add("scope", t.scope)
+	if t.scope != "" {
+		q.Add("scope", t.scope)
+	}
 	if t.credentials.Username != "" && t.credentials.Password != "" {
 		q.Add("account", t.credentials.Username)
 		req.SetBasicAuth(t.credentials.Username, t.credentials.Password)
@@ -157,8 +179,7 @@ func (t *tokenAuth) fetch(on *http.Request, params map[string]string) (string, e
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	if !success(resp) {
-		return "", fmt.Errorf("token auth attempt for registry: %s request failed with status: %d %s",
-			req.URL, resp.StatusCode, http.StatusText(resp.StatusCode))
+		return "", &tokenStatusError{url: req.URL, status: resp.StatusCode}
 	}
 	var answer struct {
 		Token string `json:"token"`
@@ -170,4 +191,14 @@ func (t *tokenAuth) fetch(on *http.Request, params map[string]string) (string, e
 		return "", errors.New("authorization server did not include a token in the response")
 	}
 	return answer.Token, nil
+}
+
+// A tokenStatusError is an answer of a token service that is none (P-142).
+type tokenStatusError struct {
+	url    *url.URL
+	status int
+}
+
+func (e *tokenStatusError) Error() string {
+	return fmt.Sprintf("token auth attempt for registry: %s request failed with status: %d %s", e.url, e.status, http.StatusText(e.status))
 }

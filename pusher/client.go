@@ -172,7 +172,9 @@ func (c *Client) attempt(ctx context.Context, t target, job Job) ([]Published, e
 	if !ok {
 		return nil, at(StageConnect, fmt.Errorf("unknown version %d for registry %s", t.Version, t.URL))
 	}
-	job.Transport = c.transport(t.tls, job.meta)
+	rt, closeAll := c.transport(t.tls, job.meta)
+	defer closeAll()
+	job.Transport = rt
 	return p.Push(ctx, &job)
 }
 

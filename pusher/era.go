@@ -1,6 +1,7 @@
 package pusher
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/errcode"
@@ -26,6 +27,9 @@ type Era struct {
 	Codes errcode.Dialect // error codes that it knows (P-257)
 
 	Stream StreamStyle
+	// OutlivesCaller lets a push go on when who asked for it over the engine API is
+	// gone (P-026).
+	OutlivesCaller bool
 
 	// Known are the standing invariants that this docker breaks by nature.
 	Known []Deviation
@@ -48,6 +52,16 @@ type Deviation struct {
 	Because   string // one sentence
 }
 
+// Version is the docker release that the era stands for ("1.8.3"), by its
+// User-Agent; the era's name where that does not say.
+func (e Era) Version() string {
+	product, _, _ := strings.Cut(e.UserAgent, " ")
+	if _, version, ok := strings.Cut(product, "/"); ok {
+		return version
+	}
+	return e.Name
+}
+
 // Docker18 is docker 1.8.3.
 func Docker18() Era {
 	return Era{
@@ -62,6 +76,7 @@ func Docker18() Era {
 		TokenLifetime:   60 * time.Second,
 		Codes:           errcode.Docker18(),
 		Stream:          StreamStyle{StatusEnd: "\n", Width: 200},
+		OutlivesCaller:  true,
 		Known: []Deviation{
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
 		},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -23,8 +25,10 @@ const (
 const ownComment = " (pushcheck)"
 
 // transport makes the round tripper of one endpoint; see Job.Transport.
-func (c *Client) transport(conf *tls.Config, meta http.Header) http.RoundTripper {
-	dial := c.config.Recorder.Dial(linked(c.config.Clock, c.config.Dial))
+// closeAll ends what is left of its connections.
+func (c *Client) transport(conf *tls.Config, meta http.Header) (rt http.RoundTripper, closeAll func()) {
+	links := &links{clock: c.config.Clock, open: map[*linkedConn]bool{}}
+	dial := c.config.Recorder.Dial(links.dialer(c.config.Dial))
 	base := &http.Transport{
 		DialContext:       dial,
 		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
@@ -34,35 +38,65 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) http.RoundTripper
 		next:   c.config.Recorder.Transport(base),
 		agent:  c.config.Era.UserAgent + ownComment,
 		header: meta,
-	}
+	}, links.closeAll
 }
 
 // A dialFunc opens a connection.
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// linked tells the clock of every connection, so that virtual time knows who
-// waits on it.
-func linked(c clock.Clock, dial dialFunc) dialFunc {
+// links are the connections to one endpoint. It tells the clock of every one, so
+// that virtual time knows who waits on it, and closes those that are left when
+// the attempt is over: net/http closes them too, but when it comes to it.
+type links struct {
+	clock clock.Clock
+
+	mu   sync.Mutex // guards open and over
+	open map[*linkedConn]bool
+	over bool // nothing is opened any more
+}
+
+type linkedConn struct {
+	net.Conn
+	link  string // the client's end
+	links *links
+}
+
+func (l *links) dialer(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		link := conn.LocalAddr().String()
-		c.Connected(link)
-		return &linkedConn{Conn: conn, abandon: func() { c.Abandon(link) }}, nil
+		c := &linkedConn{Conn: conn, link: conn.LocalAddr().String(), links: l}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.over {
+			_ = conn.Close()
+			return nil, net.ErrClosed
+		}
+		l.open[c] = true
+		l.clock.Connected(c.link)
+		return c, nil
 	}
-}
-
-type linkedConn struct {
-	net.Conn
-	abandon func()
 }
 
 // Close implements net.Conn.
 func (c *linkedConn) Close() error {
-	c.abandon()
+	c.links.mu.Lock()
+	delete(c.links.open, c)
+	c.links.mu.Unlock()
+	c.links.clock.Abandon(c.link)
 	return c.Conn.Close()
+}
+
+func (l *links) closeAll() {
+	l.mu.Lock()
+	left := slices.Collect(maps.Keys(l.open))
+	l.over = true
+	l.mu.Unlock()
+	for _, c := range left {
+		_ = c.Close()
+	}
 }
 
 // errHandshakeTimeout has net/http's words.

@@ -76,22 +76,8 @@ func openRepository(ctx context.Context, job *Job) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth := &authTransport{
-		next:       job.Transport,
-		challenges: challenges,
-		handlers: []authHandler{
-			&tokenAuth{
-				client:      &http.Client{Transport: job.Transport},
-				clock:       job.Clock,
-				timeout:     job.Era.TokenTimeout,
-				lifetime:    job.Era.TokenLifetime,
-				scope:       "repository:" + job.Name.Remote + ":push,pull",
-				credentials: job.Credentials,
-			},
-			basicAuth{job.Credentials},
-		},
-	}
-	return &repository{job: job, client: &http.Client{Transport: auth}, root: root}, nil
+	client := authorizedClient(job, challenges, "repository:"+job.Name.Remote+":push,pull")
+	return &repository{job: job, client: client, root: root}, nil
 }
 
 // url is the address of something in the repository (P-055).

@@ -40,7 +40,7 @@ type link struct{ hold *wait }
 type wait struct {
 	at      time.Time
 	order   int
-	index   int // in the heap; -1 when not in it
+	index   int  // in the heap; -1 when not in it
 	counted bool // whether firing it sets a party to work
 	fired   bool
 	fire    func() // called with mu held; must not block

@@ -47,11 +47,15 @@ type Result struct {
 	Trace    wire.Trace
 	// Invariants are the standing invariants that were checked, in order.
 	Invariants []Invariant
-	Fired      []Count // how often each declared fault struck
-	Ending     string  // what the client said last: "pushed" or its error
+	Fired      []Count       // how often each declared fault struck
+	Ending     string        // what the client said last: "pushed" or its error
 	Elapsed    time.Duration // real time
 	Virtual    time.Duration // the scenario's own time
 	Again      string        // the command that runs it again
+	// Files are what the run left for a closer look, by path.
+	Files []string
+	// Secrets are strings that must stand in no report; see Run.
+	Secrets []string `json:"-"`
 }
 
 // A Failure is one expectation or invariant that did not hold.

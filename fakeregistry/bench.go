@@ -1,0 +1,67 @@
+package fakeregistry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// A bench is what faults and guards may touch of the server that they serve.
+type bench struct {
+	clock    clock.Clock
+	seed     uint64
+	log      *slog.Logger
+	guard    Guard
+	storage  *Storage // nil when the registry lives elsewhere
+	contents contents
+	recorder *wire.Recorder
+	restart  func(down time.Duration) // nil without a server
+}
+
+type benchKey struct{}
+
+// benchOf finds the server that a request came to; never nil.
+func benchOf(ctx context.Context) *bench {
+	if b, ok := ctx.Value(benchKey{}).(*bench); ok {
+		return b
+	}
+	return &bench{clock: clock.Real()}
+}
+
+// query looks at a request as faults see it.
+func (b *bench) query(r *http.Request) *query {
+	q := &query{r: r, route: wire.ParseRoute(r.Method, r.URL), link: r.RemoteAddr}
+	if len(b.contents) > 0 && q.route.Digest == "" && (q.route.Op == wire.OpUploadPatch || q.route.Op == wire.OpUploadPut) {
+		q.known = b.contents.recognise(r)
+	}
+	return q
+}
+
+// A Content is something that clients may upload. A PATCH does not name its
+// digest; the server knows contents again by how they begin.
+type Content struct {
+	Digest digest.Digest
+	Size   int64
+	Head   []byte // the first bytes; as many as Content.Head of the others has, at most 512 count
+}
+
+// headLimit is how many bytes of a Content count.
+const headLimit = 512
+
+type contents []Content
+
+// size is the length of a content, where it is known.
+func (c contents) size(d digest.Digest) (int64, bool) {
+	for _, one := range c {
+		if one.Digest == d {
+			return one.Size, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,110 @@
+package fakeregistry
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// A conn is a connection that the server accepted. Under TLS it is what TLS runs on.
+type conn struct {
+	net.Conn
+	link   string // the client's end
+	secure *tls.Conn
+
+	ctx    context.Context // of the connection; ends when it is closed. Set before the first read.
+	cancel context.CancelFunc
+	before func(ctx context.Context) // runs once the client has sent something, before anybody sees it
+
+	closing sync.Once
+	closed  func(*conn)
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if before := c.before; before != nil && n > 0 {
+		c.before = nil
+		before(c.ctx)
+	}
+	return n, err
+}
+
+// Close implements net.Conn. It ends the requests of the connection.
+func (c *conn) Close() error {
+	c.closing.Do(func() {
+		if c.cancel != nil {
+			c.cancel()
+		}
+		c.closed(c)
+	})
+	return c.Conn.Close()
+}
+
+// reset closes the connection so that the other end is told at once that it is
+// gone, and what is on its way is lost.
+func (c *conn) reset() {
+	if t, ok := c.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = t.SetLinger(0) // a connection that is gone already is as good
+	}
+	_ = c.Close()
+}
+
+// finish says that nothing more will come, and reads and drops what the client
+// still sends until it closes too: to close at once would be a reset.
+func (c *conn) finish() {
+	if c.secure != nil {
+		_ = c.secure.CloseWrite() // fails before the handshake is done
+	}
+	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+	_ = c.Close()
+}
+
+// write puts bytes on the wire past net/http.
+func (c *conn) write(text string) {
+	out := net.Conn(c)
+	if c.secure != nil {
+		out = c.secure
+	}
+	_, _ = io.WriteString(out, text) // the connection is about to be closed
+}
+
+type connKey struct{}
+
+// connOf finds the connection that a request came over; nil without a Server.
+func connOf(ctx context.Context) *conn {
+	c, _ := ctx.Value(connKey{}).(*conn)
+	return c
+}
+
+// snap breaks the connection of a request: FailureReset or FailureClosed.
+func snap(r *http.Request, how wire.Failure) {
+	s := strikeOf(r)
+	s.took(r.Context())
+	text := "the fault reset the connection"
+	if how == wire.FailureClosed {
+		text = "the fault closed the connection"
+	}
+	wire.MarkFailure(r.Context(), how, text)
+	if s != nil {
+		s.broke = how
+	}
+	c := connOf(r.Context())
+	switch {
+	case c == nil: // net/http closes it when the handler panics
+	case how == wire.FailureReset:
+		c.reset()
+	default:
+		c.finish()
+	}
+}
+
+// abort ends a request whose connection is broken, without another byte.
+func abort() { panic(http.ErrAbortHandler) }

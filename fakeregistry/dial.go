@@ -1,0 +1,122 @@
+package fakeregistry
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// Dial opens a connection as the network between client and server would:
+// faults of dns and connect strike here, with the errors a client would see. To
+// other hosts it dials plainly, unless a fault names them.
+//
+// A client that does not dial through it meets those faults at the listener, as
+// far as that is possible: what is refused here is accepted and reset there, and
+// names are not looked up at all.
+func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	target, ops := s.resolve(addr)
+	if err := s.faults.dial(ctx, network, addr, target != "", ops...); err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	if target == "" {
+		return d.DialContext(ctx, network, addr)
+	}
+	if s.down() {
+		return nil, refused(network, target)
+	}
+	if !s.faults.strikesDials() {
+		return d.DialContext(ctx, network, target)
+	}
+	s.dials.begin()
+	nc, err := d.DialContext(ctx, network, target)
+	link := ""
+	if err == nil {
+		link = nc.LocalAddr().String()
+	}
+	s.dials.end(link)
+	return nc, err
+}
+
+// resolve finds where an address leads, "" when it is not the server's, and what
+// opening a connection to it counts as.
+func (s *Server) resolve(addr string) (target string, ops []wire.Op) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", []wire.Op{wire.OpConnect}
+	}
+	if net.ParseIP(host) == nil {
+		ops = append(ops, wire.OpDNS)
+	}
+	ops = append(ops, wire.OpConnect)
+	if s.tokens != nil && strings.EqualFold(addr, s.tokens.addr) {
+		return s.tokens.addr, append(ops, wire.OpToken)
+	}
+	_, own, _ := net.SplitHostPort(s.gate.addr)
+	known := slices.ContainsFunc(s.names, func(n string) bool { return strings.EqualFold(n, host) })
+	if known || strings.EqualFold(addr, s.gate.addr) || host == "localhost" && port == own {
+		return s.gate.addr, ops
+	}
+	return "", ops
+}
+
+// refused is what a client sees when nothing listens at an address.
+func refused(network, addr string) error {
+	op := &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	if a, err := net.ResolveTCPAddr(network, addr); err == nil { // an address in digits looks nothing up
+		op.Addr = a
+	}
+	return op
+}
+
+// dials tells connections of this process's clients from others, for a fault
+// that struck at Dial must not strike again at the listener.
+type dials struct {
+	mu     sync.Mutex // guards everything below
+	change sync.Cond  // with mu; when open or links change
+	open   int        // dials under way
+	links  map[string]struct{}
+}
+
+func (d *dials) begin() {
+	d.mu.Lock()
+	d.open++
+	d.mu.Unlock()
+}
+
+// end notes that a dial ended; link is "" when it did not succeed.
+func (d *dials) end(link string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open--
+	if link != "" {
+		if d.links == nil {
+			d.links = map[string]struct{}{}
+		}
+		d.links[link] = struct{}{}
+	}
+	d.change.Broadcast()
+}
+
+// claim reports whether a connection was opened by Dial. It waits for dials that
+// are under way, whose links are not known yet.
+func (d *dials) claim(link string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		if _, ok := d.links[link]; ok {
+			delete(d.links, link)
+			return true
+		}
+		if d.open == 0 {
+			return false
+		}
+		d.change.Wait()
+	}
+}

@@ -1,0 +1,168 @@
+package fakeregistry
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// A strike is one time that a fault takes hold of one request, or of an event.
+// Effects find theirs with strikeOf. Its methods work on nil, for an effect that
+// is used without a server: then the clock is the real one and nothing counts.
+type strike struct {
+	in     *injector
+	rule   *rule
+	tally  *tally
+	firing *firing
+	draw   uint64
+	route  wire.Route
+	link   string
+	again  bool // see decision
+
+	told   atomic.Bool  // whether took or missed was called
+	broke  wire.Failure // how the effect broke the connection
+	undone bool         // whether it did so before the registry had all that it was sent
+}
+
+type strikeKey struct{}
+
+// strikeOf finds the strike that a request is under; nil when there is none.
+func strikeOf(r *http.Request) *strike {
+	s, _ := r.Context().Value(strikeKey{}).(*strike)
+	return s
+}
+
+// struck is a handler with a fault in front of it.
+type struck struct {
+	hit
+	next http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (x struck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x.effect.Disturb(w, r.WithContext(context.WithValue(r.Context(), strikeKey{}, x.strike)), x.next)
+}
+
+// took says that the fault has something to disturb, as soon as that is known.
+// The engine says so of a fault that says neither took nor missed.
+func (s *strike) took(ctx context.Context) {
+	if s == nil || !s.told.CompareAndSwap(false, true) {
+		return
+	}
+	s.settle(ctx)
+}
+
+// settle tells the trace, the log and the triggers that the fault struck.
+func (s *strike) settle(ctx context.Context) {
+	name := s.firing.Fault
+	if ctx != nil {
+		wire.MarkFault(ctx, name)
+	}
+	s.in.mu.Lock()
+	for _, r := range *s.in.rules.Load() {
+		r.reached(name)
+	}
+	s.in.mu.Unlock()
+	s.in.bench.log.Info("fault struck", slog.String("fault", name), slog.String("op", string(s.route.Op)),
+		slog.String("repository", s.route.Repository), slog.String("digest", s.route.Digest.String()))
+}
+
+// missed says that the fault found nothing to disturb: it did not strike, and a
+// trigger that counts firings does not count this one.
+func (s *strike) missed() {
+	if s == nil || !s.told.CompareAndSwap(false, true) {
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.firing.void = true
+	s.rule.fired--
+	if !s.again {
+		s.tally.struck--
+	}
+}
+
+// persist makes the fault strike every matching request of its scope for the
+// next d, whatever its trigger says.
+func (s *strike) persist(d time.Duration) {
+	if s == nil {
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.tally.forced = s.in.bench.clock.Now().Add(d)
+}
+
+// note keeps a number for the fault, under a key, between requests.
+func (s *strike) note(key string, change func(*int64)) {
+	if s == nil {
+		var n int64
+		change(&n)
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	n := s.rule.notes[key]
+	change(&n)
+	if s.rule.notes == nil {
+		s.rule.notes = map[string]int64{}
+	}
+	s.rule.notes[key] = n
+}
+
+// goesOn says that the fault strikes because of persist.
+func (s *strike) goesOn() bool { return s != nil && s.again }
+
+// cutShort says that the registry did not get all that it was sent.
+func (s *strike) cutShort() {
+	if s != nil {
+		s.undone = true
+	}
+}
+
+// received is how many bytes of bodies the registry took so far.
+func (s *strike) received() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.in.received.Load()
+}
+
+// rand is the firing's own chance.
+func (s *strike) rand() *rand.Rand {
+	if s == nil {
+		return rand.New(rand.NewPCG(1, 1)) //nolint:gosec // chance that must repeat
+	}
+	return rand.New(rand.NewPCG(s.draw, s.in.bench.seed)) //nolint:gosec // chance that must repeat
+}
+
+// bench is the server that the strike belongs to, as far as effects may touch it.
+func (s *strike) server() *bench {
+	if s == nil {
+		return &bench{clock: clock.Real()}
+	}
+	return s.in.bench
+}
+
+// hold lets d pass on the server's clock while the client waits; d < 0 waits
+// until the client or the server gives up. The error is the context's.
+func (s *strike) hold(r *http.Request, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	s.took(r.Context())
+	return s.server().clock.Hold(r.Context(), r.RemoteAddr, d)
+}
+
+// Hold waits on the clock of the server that r came to, on behalf of the client,
+// which waits for its answer: it is how an Effect of one's own delays. d < 0
+// waits until the client or the server gives up.
+//
+// Errors: the request's context's, when it ended first.
+func Hold(r *http.Request, d time.Duration) error { return strikeOf(r).hold(r, d) }

@@ -38,3 +38,19 @@ type Quirk struct {
 	// Errors: a value of another type.
 	Set func(q *Quirks, value any) error
 }
+
+// A Difference is a place where a V2 without quirks answers otherwise than
+// distribution 3.1.2 does in the same configuration.
+type Difference struct{ Name, Doc string }
+
+// Differences lists them all: a test compares the two over some hundred requests
+// and takes no other.
+func Differences() []Difference {
+	return []Difference{
+		{"single-post", "POST ?digest= stores the blob; distribution starts a session. See Quirks.NoSinglePost."},
+		{"referrers", "the referrers endpoint is there; distribution has none. See Quirks.NoReferrers."},
+		{"catalog", "/v2/_catalog, which is not in the specification, is 404."},
+		{"long-name", "a repository's name of more than 255 bytes is NAME_INVALID; distribution answers UNKNOWN, twice."},
+		{"digest-as-asked", "a blob of another algorithm than sha256 is answered by the digest that was asked for, as the specification demands; distribution answers its sha256 digest."},
+	}
+}

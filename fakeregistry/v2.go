@@ -81,38 +81,37 @@ func (v *V2) Close() error {
 // A v2Handler answers one operation. An error that it returns becomes the answer.
 type v2Handler func(v *V2, w http.ResponseWriter, r *http.Request, route wire.Route) error
 
-// v2Operations is what each operation does. What changes something is absent
-// from a read-only registry.
-func v2Operation(op wire.Op) (handle v2Handler, changes bool) {
+// v2Operation is what an operation does; nil for one that is none of V2's.
+func v2Operation(op wire.Op) v2Handler {
 	switch op {
 	case wire.OpBlobHead, wire.OpBlobGet:
-		return (*V2).getBlob, false
+		return (*V2).getBlob
 	case wire.OpBlobDelete:
-		return (*V2).deleteBlob, true
+		return (*V2).deleteBlob
 	case wire.OpUploadStart:
-		return (*V2).startUpload, true
+		return (*V2).startUpload
 	case wire.OpUploadMount:
-		return (*V2).mountBlob, true
+		return (*V2).mountBlob
 	case wire.OpUploadPatch:
-		return (*V2).patchUpload, true
+		return (*V2).patchUpload
 	case wire.OpUploadPut:
-		return (*V2).putUpload, true
+		return (*V2).putUpload
 	case wire.OpUploadStatus:
-		return (*V2).uploadStatus, false
+		return (*V2).uploadStatus
 	case wire.OpUploadCancel:
-		return (*V2).cancelUpload, true
+		return (*V2).cancelUpload
 	case wire.OpManifestHead, wire.OpManifestGet:
-		return (*V2).getManifest, false
+		return (*V2).getManifest
 	case wire.OpManifestPut:
-		return (*V2).putManifest, true
+		return (*V2).putManifest
 	case wire.OpManifestDelete:
-		return (*V2).deleteManifest, true
+		return (*V2).deleteManifest
 	case wire.OpTagsList:
-		return (*V2).listTags, false
+		return (*V2).listTags
 	case wire.OpReferrers:
-		return (*V2).listReferrers, false
+		return (*V2).listReferrers
 	default:
-		return nil, false
+		return nil
 	}
 }
 
@@ -121,10 +120,12 @@ func (v *V2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !v.options.Quirks.NoVersionHeader {
 		w.Header().Set("Docker-Distribution-API-Version", "registry/2.0") // on every answer (P-315)
 	}
-	if target := v2Redirect(r.URL.Path); target != "" {
-		if r.URL.RawQuery != "" {
-			target += "?" + r.URL.RawQuery
-		}
+	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
+		w.Header().Set("Location", clean)
+		w.WriteHeader(http.StatusMovedPermanently)
+		return
+	}
+	if target := slashPath(r.URL.Path); target != r.URL.Path {
 		http.Redirect(w, r, target, http.StatusMovedPermanently)
 		return
 	}
@@ -135,29 +136,100 @@ func (v *V2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte("{}"))
 		return
 	}
-	route := wire.ParseRoute(r.Method, r.URL)
-	handle, changes := v2Operation(route.Op)
-	if handle == nil || changes && v.options.ReadOnly || v.lacks(route.Op) {
-		v.refuse(w, r, route)
-		return
-	}
-	if !validPath(route) {
-		http.NotFound(w, r) // P-310
-		return
-	}
-	err := checkName(route.Repository)
-	if err == nil {
-		err = handle(v, w, r, route)
-	}
-	if err != nil {
+	if err := v.serve(w, r); err != nil {
 		v.writeError(w, err)
 	}
 }
 
-// lacks reports whether a quirk takes an operation away.
-func (v *V2) lacks(op wire.Op) bool {
-	q := v.options.Quirks
-	return op == wire.OpReferrers && q.NoReferrers || op == wire.OpUploadPatch && q.NoPatch
+// serve answers a request below /v2/. What the path says is checked before the
+// method is looked at, as distribution does it.
+func (v *V2) serve(w http.ResponseWriter, r *http.Request) error {
+	route := wire.ParseRoute(r.Method, r.URL)
+	place := placeOf(route, r)
+	if place.Op == wire.OpOther || !validPath(place) || v.options.Quirks.NoReferrers && place.Op == wire.OpReferrers {
+		http.NotFound(w, r) // in plain text, as Go's router writes it (P-310)
+		return nil
+	}
+	if err := checkName(place.Repository); err != nil {
+		return err
+	}
+	if err := v.checkPlace(r, place); err != nil {
+		return err
+	}
+	allowed := v.methods(place)
+	if !slices.Contains(allowed, r.Method) {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if r.Method != http.MethodOptions {
+			http.Error(w, "Method not allowed", http.StatusMethodNotAllowed) // P-309
+		}
+		return nil
+	}
+	if handle := v2Operation(route.Op); handle != nil {
+		return handle(v, w, r, route)
+	}
+	if r.Method == http.MethodPost { // of a session: distribution starts another one
+		return v.startUpload(w, r, place)
+	}
+	return CodeBlobUploadUnknown.With(nil) // a session's method where no session is named (P-540)
+}
+
+// placeOf is a route with an operation for a path that has one with another
+// method, so that what the path names is known.
+func placeOf(route wire.Route, r *http.Request) wire.Route {
+	if route.Op == wire.OpOther {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if route = wire.ParseRoute(method, r.URL); route.Op != wire.OpOther {
+				break
+			}
+		}
+	}
+	return route
+}
+
+// checkPlace checks digests in paths, and the state in the location of a session
+// that is to change.
+func (v *V2) checkPlace(r *http.Request, place wire.Route) error {
+	switch place.Op {
+	case wire.OpUploadStatus, wire.OpUploadPatch, wire.OpUploadPut, wire.OpUploadCancel:
+		if place.Session == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return nil
+		}
+		_, err := v.resumeUpload(r, place)
+		return err
+	case wire.OpUploadStart, wire.OpUploadMount:
+		return nil
+	}
+	if place.Digest == "" {
+		return nil
+	}
+	if err := place.Digest.Validate(); err != nil {
+		return CodeDigestInvalid.With(err)
+	}
+	return nil
+}
+
+// methods are the methods that a place takes, in order.
+func (v *V2) methods(place wire.Route) []string {
+	read, write := []string{http.MethodGet, http.MethodHead}, []string(nil)
+	switch place.Op {
+	case wire.OpBlobHead, wire.OpBlobGet, wire.OpBlobDelete:
+		write = []string{http.MethodDelete}
+	case wire.OpManifestHead, wire.OpManifestGet, wire.OpManifestPut, wire.OpManifestDelete:
+		write = []string{http.MethodDelete, http.MethodPut}
+	case wire.OpTagsList, wire.OpReferrers:
+		return []string{http.MethodGet}
+	default:
+		write = []string{http.MethodDelete, http.MethodPatch, http.MethodPost, http.MethodPut}
+		if v.options.Quirks.NoPatch {
+			write = []string{http.MethodDelete, http.MethodPost, http.MethodPut}
+		}
+	}
+	if v.options.ReadOnly {
+		return read
+	}
+	all := append(read, write...)
+	slices.Sort(all)
+	return all
 }
 
 // writeError answers with an error of a handler.
@@ -169,63 +241,26 @@ func (v *V2) writeError(w http.ResponseWriter, err error) {
 	WriteError(w, err)
 }
 
-// refuse answers what no handler takes: 405 where another method would do, else
-// 404, both in plain text as Go's router writes them (P-309, P-310).
-func (v *V2) refuse(w http.ResponseWriter, r *http.Request, route wire.Route) {
-	if route.Repository != "" && !validPath(route) {
-		http.NotFound(w, r)
-		return
+// cleanPath is a path without empty and dotted parts. Docker 1.8 pings a mirror at
+// //v2/ (P-063).
+func cleanPath(p string) string {
+	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
+		return p
 	}
-	if route.Op == wire.OpOther && strings.HasSuffix(r.URL.Path, "/blobs/uploads/") && knownMethod(r.Method) &&
-		(!v.options.ReadOnly || r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		WriteError(w, CodeBlobUploadUnknown.With(nil)) // a session's method without a session (P-540)
-		return
+	clean := path.Clean(p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
 	}
-	var allow []string
-	for _, method := range v2Methods() {
-		other := wire.ParseRoute(method, r.URL)
-		handle, changes := v2Operation(other.Op)
-		if handle != nil && !(changes && v.options.ReadOnly) && !v.lacks(other.Op) {
-			allow = append(allow, method)
-		}
-	}
-	if len(allow) == 0 {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Allow", strings.Join(allow, ", "))
-	if r.Method == http.MethodOptions {
-		return
-	}
-	http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
+	return clean
 }
 
-// v2Methods are the methods of the protocol, in order.
-func v2Methods() []string {
-	return []string{
-		http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut,
-	}
-}
-
-func knownMethod(method string) bool { return slices.Contains(v2Methods(), method) }
-
-// v2Redirect is where a path that is not in its canonical form is redirected to;
-// "" when it is.
-func v2Redirect(p string) string {
-	if strings.Contains(p, "//") || strings.Contains(p, "/.") {
-		clean := path.Clean(p)
-		if strings.HasSuffix(p, "/") && clean != "/" {
-			clean += "/"
-		}
-		if clean != p {
-			return clean
-		}
-	}
+// slashPath is a path with the slash at its end that its place has, or without.
+func slashPath(p string) string {
 	switch {
 	case p == "/v2", strings.HasPrefix(p, "/v2/") && strings.HasSuffix(p, "/blobs/uploads"):
 		return p + "/"
 	case strings.HasPrefix(p, "/v2/") && strings.HasSuffix(p, "/tags/list/"):
 		return strings.TrimSuffix(p, "/")
 	}
-	return ""
+	return p
 }

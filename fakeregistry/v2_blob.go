@@ -15,9 +15,6 @@ import (
 // getBlob answers GET and HEAD of a blob (OCI distribution-spec end-2; P-323).
 func (v *V2) getBlob(w http.ResponseWriter, r *http.Request, route wire.Route) error {
 	d := route.Digest
-	if err := d.Validate(); err != nil {
-		return CodeDigestInvalid.With(err)
-	}
 	stored, size, err := v.statBlob(r, route.Repository, d)
 	if errors.Is(err, ErrNotStored) {
 		return CodeBlobUnknown.With(d)
@@ -57,9 +54,6 @@ func (v *V2) statBlob(r *http.Request, repository string, d digest.Digest) (stor
 
 // deleteBlob answers DELETE of a blob (end-10).
 func (v *V2) deleteBlob(w http.ResponseWriter, r *http.Request, route wire.Route) error {
-	if err := route.Digest.Validate(); err != nil {
-		return CodeDigestInvalid.With(err)
-	}
 	if !v.options.Delete {
 		return CodeUnsupported.With(nil)
 	}

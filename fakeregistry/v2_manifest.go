@@ -35,9 +35,6 @@ func (v *V2) putManifest(w http.ResponseWriter, r *http.Request, route wire.Rout
 	if err != nil {
 		return CodeManifestInvalid.With(err)
 	}
-	if err := route.Digest.Validate(); route.Tag == "" && err != nil {
-		return CodeDigestInvalid.With(err)
-	}
 	if route.Tag == "" && route.Digest != m.digest {
 		return CodeDigestInvalid.With(nil)
 	}
@@ -100,8 +97,6 @@ func (v *V2) getManifest(w http.ResponseWriter, r *http.Request, route wire.Rout
 			return err
 		}
 		d = tagged
-	} else if err := d.Validate(); err != nil {
-		return CodeDigestInvalid.With(err)
 	}
 	for _, etag := range r.Header["If-None-Match"] {
 		if strings.Trim(etag, `"`) == d.String() {
@@ -188,9 +183,6 @@ func acceptedTypes(h http.Header) map[string]bool {
 // deleteManifest answers DELETE of a manifest, with all its tags, or of a tag
 // (end-9).
 func (v *V2) deleteManifest(w http.ResponseWriter, r *http.Request, route wire.Route) error {
-	if err := route.Digest.Validate(); route.Tag == "" && err != nil {
-		return CodeDigestInvalid.With(err)
-	}
 	if !v.options.Delete {
 		return CodeUnsupported.With(nil)
 	}

@@ -110,7 +110,7 @@ func (d *decoder) scenarioFields(s *Scenario, client func(*node)) []field {
 	done := func(*node) {}
 	push := func(n *node) {
 		if ref := d.sentence(n, "push"); ref != "" {
-			d.mark("steps[0]", n.at)
+			d.mark(partIndex("steps", 0), n.at)
 			s.Steps = []Step{{Verb: VerbPush, Push: ref}}
 		}
 	}
@@ -178,4 +178,6 @@ func (d *decoder) caseKeys() []string {
 	return keys
 }
 
-func partIndex(part string, i int) string { return fmt.Sprintf("%s[%d]", part, i) }
+// partIndex names a member of a list in messages and positions, counted from 1 as
+// people count.
+func partIndex(part string, i int) string { return fmt.Sprintf("%s[%d]", part, i+1) }

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -20,7 +19,7 @@ var triggerKeys = []string{"nth", "times", "every", "chance", "per", "after-even
 func (d *decoder) faults(n *node, part string) []Fault {
 	var list []Fault
 	for i, item := range d.list(n, "faults") {
-		name := fmt.Sprintf("%s[%d]", part, i)
+		name := partIndex(part, i)
 		f, ok := d.fault(item, name)
 		if ok {
 			f.Position = d.position(item.at)
@@ -122,6 +121,9 @@ func (d *decoder) params(f *Fault) []field {
 	return fields
 }
 
+// contentNames are names of content that become digests when the image is known.
+type contentNames []string
+
 // argument reads the value of one parameter into the Go type that its type names.
 func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) any {
 	what := p.Name + " of " + fault
@@ -142,6 +144,8 @@ func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) any {
 		return d.integer(n, what, 100, 599)
 	case fakeregistry.ParamStrings:
 		return d.texts(n, what)
+	case fakeregistry.ParamDigests:
+		return contentNames(d.texts(n, what))
 	case fakeregistry.ParamMap:
 		return d.textMap(n, what)
 	default:

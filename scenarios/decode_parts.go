@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,7 +16,7 @@ func (d *decoder) registries(n *node) []Registry {
 	}
 	var list []Registry
 	for i, item := range n.items {
-		list = append(list, d.registry(item, fmt.Sprintf("registry[%d]", i)))
+		list = append(list, d.registry(item, partIndex("registry", i)))
 	}
 	if len(list) == 0 {
 		d.fail(n.at, "", "registry is an empty list; want at least one host")
@@ -34,14 +33,15 @@ func (d *decoder) registry(n *node, part string) Registry {
 	}
 	d.block(n, "registry", part, []field{
 		{"kind", func(v *node) { r.Kind = d.oneOf(v, "kind", kinds...) }},
-		{"auth", func(v *node) { r.Auth = d.oneOf(v, "auth", "none", "basic", "bearer", "token") }},
+		{"auth", func(v *node) { r.Auth = d.oneOf(v, "auth", "none", "basic", "bearer") }},
 		{"users", func(v *node) { r.Users = d.textMap(v, "users") }},
 		{"tls", func(v *node) { r.TLS = d.boolean(v, "tls") }},
 		{"accepts", func(v *node) { r.Accepts = d.formats(v) }},
 		{"has", func(v *node) { r.Has = d.has(v, part+".has") }},
 		{"delete", func(v *node) { r.Delete = d.boolean(v, "delete") }},
 		{"read-only", func(v *node) { r.ReadOnly = d.boolean(v, "read-only") }},
-		{"style", func(v *node) { r.Style = d.oneOf(v, "style", "standalone", "index", "token") }},
+		{"style", func(v *node) { r.Style = d.oneOf(v, "style", "standalone", "index") }},
+		{"quirks", func(v *node) { r.Quirks = d.quirks(v, part+".quirks") }},
 		{"url", func(v *node) { r.Kind, r.URL = KindExternal, d.sentence(v, "url") }},
 		{"run", func(v *node) { r.Kind, r.Run = KindProgram, d.texts(v, "run") }},
 	})
@@ -49,6 +49,35 @@ func (d *decoder) registry(n *node, part string) Registry {
 		r.Auth = ""
 	}
 	return r
+}
+
+// quirks reads the deviations of our own V2.
+func (d *decoder) quirks(n *node, part string) map[string]any {
+	if n.kind != nodeMap {
+		d.fail(n.at, "", "quirks is %s; want a map", nodeText[n.kind])
+		return nil
+	}
+	var allowed []string
+	for _, q := range quirkList() {
+		allowed = append(allowed, q.Name)
+	}
+	m := map[string]any{}
+	for _, e := range n.entries {
+		d.mark(part+"."+e.key, e.whole())
+		if !slices.Contains(allowed, e.key) {
+			d.fail(e.at, "the quirks are: "+strings.Join(allowed, ", "), "%q is not a quirk%s", e.key, didYouMean(e.key, allowed))
+			continue
+		}
+		switch e.value.kind {
+		case nodeBool:
+			m[e.key] = d.boolean(e.value, e.key)
+		case nodeNumber:
+			m[e.key] = d.size(e.value, e.key)
+		default:
+			m[e.key] = d.text(e.value, e.key)
+		}
+	}
+	return m
 }
 
 func (d *decoder) formats(n *node) []string {
@@ -172,7 +201,7 @@ func (d *decoder) localTags(n *node) map[string]int {
 func (d *decoder) probes(n *node) []Probe {
 	var list []Probe
 	for i, item := range d.list(n, "probe") {
-		part := fmt.Sprintf("probe[%d]", i)
+		part := partIndex("probe", i)
 		d.mark(part, item.at)
 		var p Probe
 		d.block(item, "probe", part, []field{

@@ -12,7 +12,7 @@ import (
 func (d *decoder) events(n *node, part string) []Event {
 	list := []Event{}
 	for i, item := range d.list(n, part[strings.LastIndexByte(part, '.')+1:]) {
-		name := fmt.Sprintf("%s[%d]", part, i)
+		name := partIndex(part, i)
 		if e, ok := d.event(item, name); ok {
 			d.mark(name, item.at)
 			list = append(list, e)

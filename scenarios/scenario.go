@@ -58,7 +58,7 @@ type Scenario struct {
 	// and that have no default: such a scenario is skipped.
 	Unset []string
 	// Positions says where each part stands, by the part's name
-	// ("expect.wire[3]", "faults[0]"); nil when made in Go.
+	// ("expect.wire[3]", "faults[1]", counted from 1); nil when made in Go.
 	Positions map[string]Position
 	// Lines are the file's lines, for excerpts; nil when made in Go.
 	Lines []string
@@ -84,7 +84,8 @@ type Registry struct {
 	Has      map[string][]string // repository → content that is there before the first step
 	Delete   bool                // blobs and manifests may be deleted
 	ReadOnly bool
-	Style    string // of V1: "standalone" (""), "index" or "token"
+	Style    string         // of V1: "standalone" (""), or "index", which wants users and gives out tokens
+	Quirks   map[string]any // of KindFake: name → bool, int64 or string
 	URL      string
 	Run      []string
 }

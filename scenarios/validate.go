@@ -168,6 +168,13 @@ func (c *checker) faults(list []Fault, part string) {
 		if f.Where.Digest != "" {
 			c.content(name+".digest", f.Where.Digest)
 		}
+		for _, arg := range sortedKeys(f.Args) {
+			if names, ok := f.Args[arg].(contentNames); ok {
+				for _, one := range names {
+					c.content(name+"."+arg, one)
+				}
+			}
+		}
 		if f.Name != "" && !slices.Contains(faultNames(), f.Name) {
 			c.fail(name, "%q is not a fault%s", f.Name, didYouMean(f.Name, faultNames()))
 		}

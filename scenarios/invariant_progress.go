@@ -1,0 +1,111 @@
+package scenarios
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// pushedWords are the statuses by which an era says that the registry has a layer.
+var pushedWords = [...]string{
+	"Image successfully pushed", "Image already exists", "Image already pushed", "Pushed", "Layer already exists", "Mounted from", "Already exists",
+}
+
+// progressTruth: what is shown happened.
+func progressTruth(p *seenPush) []finding {
+	var found []finding
+	for _, l := range p.contents.layers {
+		for _, status := range shownOf(p.events, l) {
+			if saysPushed(status) && !p.has(l) {
+				found = append(found, finding{broken: fmt.Sprintf("%s was shown as %q, but the registry never said that it has it", l.name, status)})
+			}
+		}
+		found = append(found, shownBytes(p, l)...)
+	}
+	return append(found, shownDigests(p)...)
+}
+
+func saysPushed(status string) bool {
+	for _, word := range pushedWords {
+		if strings.HasPrefix(status, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether the registry said, over either protocol, that it has l.
+func (p *seenPush) has(l content) bool {
+	for _, e := range p.trace {
+		if e.content != l.digest && e.layer != l.name {
+			continue
+		}
+		switch {
+		case confirms(e):
+			return true
+		case e.Route.Op == wire.OpV1JSONGet && e.Response.Status == 200, e.Route.Op == wire.OpV1ChecksumPut && e.Response.Status == 200:
+			return true
+		case e.Route.Op == wire.OpV1JSONPut && strings.Contains(string(e.Response.Body.Head), "Image already exists"):
+			return true
+		}
+	}
+	return false
+}
+
+// shownBytes compares the largest number that was shown of a layer with what was
+// sent of it. Where the whole layer went, the number may be that of its tar, which
+// V1 counts (P-427).
+func shownBytes(p *seenPush, l content) []finding {
+	var shown, sent int64
+	for _, e := range p.events {
+		if e.ID != "" && (strings.HasPrefix(l.id, e.ID) || strings.HasPrefix(l.v1ID, e.ID)) && !strings.HasPrefix(e.Status, "Buffering") {
+			shown = max(shown, e.Current)
+		}
+	}
+	over1 := false
+	for _, e := range p.trace {
+		if e.layer == l.name || e.content == l.digest && e.content != "" {
+			switch e.Route.Op {
+			case wire.OpUploadPatch, wire.OpUploadPut:
+				sent = max(sent, e.Request.Body.Length)
+			case wire.OpV1LayerPut:
+				sent, over1 = max(sent, e.Request.Body.Length), true
+			}
+		}
+	}
+	if over1 {
+		sent = max(sent, l.tar)
+	}
+	if shown > sent {
+		return []finding{{broken: fmt.Sprintf("%d bytes of %s were shown, but %d were sent", shown, l.name, sent)}}
+	}
+	return nil
+}
+
+// shownDigests: a tag's digest line is shown for a manifest that the registry
+// took. Docker 1.8 shows it before the PUT (P-207).
+func shownDigests(p *seenPush) []finding {
+	var found []finding
+	for _, e := range p.events {
+		tag, rest, ok := strings.Cut(e.Status, ": digest: ")
+		if !ok {
+			continue
+		}
+		taken, asked := false, 0
+		for _, x := range p.trace {
+			if x.Route.Op == wire.OpManifestPut && x.Route.Tag == tag {
+				asked = x.Seq
+				taken = taken || x.succeeded()
+			}
+		}
+		if !taken {
+			d, _, _ := strings.Cut(rest, " ")
+			found = append(found, finding{
+				broken: fmt.Sprintf("digest %s of tag %s was shown, but the registry did not take the manifest", short(d), tag),
+				rules:  []string{"P-207"}, seq: asked,
+			})
+		}
+	}
+	return found
+}

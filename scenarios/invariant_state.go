@@ -1,0 +1,164 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+)
+
+// truth: a reported success is one.
+func truth(p *seenPush) []finding {
+	var found []finding
+	for _, tag := range p.claimed() {
+		got := p.after.tags[tagKey(p.repository, tag)]
+		why := ""
+		switch {
+		case !got.found:
+			why = "is not there"
+		case got.broken != "":
+			why = "is broken: " + got.broken
+		default:
+			if why = isImage(got, p.contents, p.top(tag)); why != "" {
+				why = "names something else: " + why
+			} else if d := p.publishedDigest(tag); d != "" && d != got.digest && d != got.payload {
+				why = fmt.Sprintf("has digest %s, not %s as reported", short(string(got.digest)), short(string(d)))
+			}
+		}
+		if why != "" {
+			found = append(found, finding{broken: "the push of tag " + tag + " was reported as a success, but it " + why, rules: p.believes()})
+		}
+	}
+	return found
+}
+
+// believes are the rules by which a client takes the registry's word in this
+// push: the answer to a manifest is not read (P-222), a HEAD is believed (P-198).
+func (p *seenPush) believes() []string {
+	var rules []string
+	for _, f := range p.firings {
+		switch {
+		case strings.HasPrefix(f.fault, "commit-"), f.fault == "manifest-rewritten", f.fault == "tag-race":
+			rules = append(rules, "P-222")
+		case f.fault == "head-lies" || f.fault == "gc-strikes":
+			rules = append(rules, "P-198")
+		}
+	}
+	for _, e := range p.trace {
+		if e.Route.Op == wire.OpManifestPut && e.Response.Status >= 300 && e.Response.Status < 400 {
+			rules = append(rules, "P-230") // a redirect counts as success
+		}
+	}
+	return rules
+}
+
+// claimed are the tags whose push was reported as a success.
+func (p *seenPush) claimed() []string {
+	if p.succeeded() {
+		return p.tags
+	}
+	var tags []string
+	for _, t := range p.published {
+		tags = append(tags, t.Tag)
+	}
+	return tags
+}
+
+func (p *seenPush) publishedDigest(tag string) digest.Digest {
+	i := slices.IndexFunc(p.published, func(x pusher.Published) bool { return x.Tag == tag })
+	if i < 0 {
+		return ""
+	}
+	return digest.Digest(p.published[i].Digest)
+}
+
+// top is the name of the layer that a tag stands for; "" is the whole image.
+func (p *seenPush) top(tag string) string { return p.contents.tops[tag] }
+
+// noHalfTag: after a failure the tag is as it was.
+func noHalfTag(p *seenPush) []finding {
+	if p.succeeded() {
+		return nil
+	}
+	var found []finding
+	for _, tag := range p.tags {
+		if slices.Contains(p.claimed(), tag) {
+			continue
+		}
+		before, after := p.before.tags[tagKey(p.repository, tag)], p.after.tags[tagKey(p.repository, tag)]
+		if after.same(before) {
+			continue
+		}
+		if f, ok := p.committed(); ok {
+			found = append(found, finding{note: "ambiguous: " + f + " struck after the registry had taken tag " + tag})
+			continue
+		}
+		found = append(found, finding{broken: fmt.Sprintf("the push failed, but tag %s changed: it named %s and now names %s", tag, nameOf(before), nameOf(after))})
+	}
+	return found
+}
+
+// committed names a fault that struck although the registry had done what was
+// asked of it last.
+func (p *seenPush) committed() (string, bool) {
+	for _, f := range p.firings {
+		last := f.op == wire.OpManifestPut || f.op == wire.OpV1TagPut || f.op == wire.OpV1ImagesPut || f.op == wire.OpEvent
+		if last && f.done || strings.HasPrefix(f.fault, "commit-") {
+			return f.fault, true
+		}
+	}
+	return "", false
+}
+
+// blobsFirst: what a manifest names was confirmed before.
+func blobsFirst(p *seenPush) []finding {
+	confirmed := map[digest.Digest]bool{}
+	var found []finding
+	for _, e := range p.trace {
+		switch {
+		case confirms(e):
+			confirmed[e.content] = true
+		case e.Route.Op == wire.OpManifestPut && e.Route.Tag != "" && e.reached():
+			for _, l := range p.chain(e.Route.Tag) {
+				if !confirmed[l.digest] {
+					found = append(found, finding{
+						broken: fmt.Sprintf("the manifest of tag %s was put before %s was confirmed", e.Route.Tag, l.name), seq: e.Seq,
+					})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// confirms reports whether an answer says that the registry has e's content.
+func confirms(e seen) bool {
+	if e.content == "" {
+		return false
+	}
+	switch e.Route.Op {
+	case wire.OpBlobHead, wire.OpBlobGet:
+		return e.succeeded()
+	case wire.OpUploadPut:
+		return e.succeeded()
+	case wire.OpUploadMount:
+		return e.Response.Status == 201
+	default:
+		return false
+	}
+}
+
+// chain are the layers of a tag, bottom first.
+func (p *seenPush) chain(tag string) []content {
+	top := p.top(tag)
+	for i, l := range p.contents.layers {
+		if l.name == top {
+			return p.contents.layers[:i+1]
+		}
+	}
+	return p.contents.layers
+}

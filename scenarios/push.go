@@ -1,0 +1,266 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+)
+
+// push does one push and notes all that is seen of it.
+func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPush, error) {
+	p := &seenPush{
+		step: i, part: partIndex("steps", i) + ".expect", era: w.era, login: w.s.Client.Login, contents: w.contents,
+		registry: w.addresses(), realms: w.realms(),
+	}
+	switch {
+	case step.Expect != nil:
+		p.expect = *step.Expect
+	case i == lastPush(w.s):
+		p.part, p.expect = "expect", w.s.Expect
+	case step.Verb == VerbCancel:
+		p.expect.Result = ResultCancelled
+	}
+	repository, tag, _ := splitReference(step.Push)
+	p.repository = repository
+	local := w.hosts[0].server.Host() + "/" + repository
+	if err := w.tagLocally(local, tag); err != nil {
+		return nil, err
+	}
+	p.tags = w.wanted(local, tag)
+	for name, n := range w.s.Image.Tags {
+		if n > 0 {
+			w.contents.tops[name] = fmt.Sprintf("layer%d", n)
+		}
+	}
+	end, err := w.declare(step.Faults, partIndex("steps", i)+".faults")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	asked := w.question(p)
+	p.before = w.inspect(ctx, asked)
+	from := len(w.recorder.Trace())
+	p.start = w.clock.Now().Sub(clock.Epoch)
+	result, err := w.pushNow(ctx, local, tag, step, p)
+	p.end = w.clock.Now().Sub(clock.Epoch)
+	p.err = err
+	p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
+	p.via, p.published = result.Via, result.Published
+	trace := w.recorder.Trace()[from:]
+	if c.trace != nil {
+		trace = c.trace(trace)
+	}
+	w.hosts[0].server.Event("push-ended")
+	p.leftovers = w.leftovers()
+	p.trace = w.contents.annotate(w.join(trace))
+	p.after = w.inspect(context.WithoutCancel(ctx), asked)
+	p.cache, p.log = w.readCache(), w.log.String()
+	p.firings = w.firings(p.trace)
+	return p, nil
+}
+
+// pushNow runs the client.
+func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *seenPush) (*pusher.Result, error) {
+	o := pusher.Options{Meta: http.Header{}, Progress: func(e pusher.Event) { p.events = append(p.events, e) }}
+	for _, name := range sortedKeys(w.s.Client.Meta) {
+		o.Meta.Set(name, w.s.Client.Meta[name])
+	}
+	if l := w.s.Client.Login; l != nil {
+		o.Credentials = pusher.Credentials{Username: l.User, Password: l.Password}
+	}
+	if step.Verb != VerbCancel {
+		return w.client.Push(ctx, local, tag, o)
+	}
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := clock.NewGroup(w.clock)
+	var gaveUp atomic.Bool
+	if step.Wait > 0 {
+		timer.Go(func() {
+			if w.clock.Sleep(own, step.Wait) == nil {
+				gaveUp.Store(true)
+				cancel()
+			}
+		})
+	} else {
+		w.setWatch(func(e wire.Exchange) {
+			if selects(step.At, e) {
+				gaveUp.Store(true)
+				cancel()
+			}
+		})
+		defer w.setWatch(nil)
+	}
+	result, err := w.client.Push(own, local, tag, o)
+	cancel()
+	timer.Wait()
+	p.cancelled = gaveUp.Load() && errors.Is(err, context.Canceled)
+	return result, err
+}
+
+// lastPush is the index of the last step that pushes.
+func lastPush(s *Scenario) int {
+	last := -1
+	for i, t := range s.Steps {
+		if t.Verb == "" || t.Verb == VerbPush || t.Verb == VerbCancel {
+			last = i
+		}
+	}
+	return last
+}
+
+// tagLocally fills the local map as the scenario wants it.
+func (w *world) tagLocally(local, tag string) error {
+	top := w.contents.layers[len(w.contents.layers)-1].id
+	if w.s.Image.Tags == nil {
+		if tag == "" {
+			tag = "latest"
+		}
+		if strings.Contains(tag, ":") {
+			return nil // a digest reference is never in the local map here
+		}
+		return w.store.Tag(local, tag, top)
+	}
+	for _, name := range sortedKeys(w.s.Image.Tags) {
+		id := top
+		if n := w.s.Image.Tags[name]; n > 0 {
+			id = w.contents.layers[n-1].id
+		}
+		if err := w.store.Tag(local, name, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted are the tags that a push is asked for: one, or all of the local map.
+func (w *world) wanted(local, tag string) []string {
+	if tag != "" {
+		return []string{tag}
+	}
+	tags, err := w.store.Tags(local)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(sortedKeys(tags), func(t string) bool { return strings.Contains(t, ":") })
+}
+
+// question is what must be known of the registry to judge a push.
+func (w *world) question(p *seenPush) question {
+	q := question{repo: p.repository}
+	for _, tag := range p.tags {
+		q.tags = append(q.tags, tagKey(p.repository, tag))
+	}
+	for _, l := range w.contents.layers {
+		q.blobs = append(q.blobs, l.digest)
+		q.images = append(q.images, l.v1ID)
+	}
+	if st := p.expect.Registry; st != nil {
+		for _, tag := range sortedKeys(st.Tags) {
+			if key := tagKey(p.repository, tag); !slices.Contains(q.tags, key) {
+				q.tags = append(q.tags, key)
+			}
+		}
+		for _, name := range sortedKeys(st.Blobs) {
+			if d, ok := w.contents.digestOf(name); ok && !slices.Contains(q.blobs, d) {
+				q.blobs = append(q.blobs, d)
+			}
+		}
+	}
+	return q
+}
+
+// inspect reads the state of the first host.
+func (w *world) inspect(ctx context.Context, q question) registryState {
+	return w.hosts[0].look.look(ctx, q)
+}
+
+// join puts what struck at the servers into the client's trace.
+func (w *world) join(trace wire.Trace) wire.Trace {
+	for _, h := range w.hosts {
+		trace = wire.Join(trace, h.server.Trace())
+	}
+	return trace
+}
+
+// firings ties what struck to the exchanges of a push.
+func (w *world) firings(trace []seen) []firing {
+	var list []firing
+	for _, h := range w.hosts {
+		for _, f := range h.server.Fired() {
+			at := f.At.Sub(clock.Epoch)
+			one := firing{fault: f.Fault, op: f.Op, done: f.Done}
+			for _, e := range trace {
+				if f.Link != "" && e.Link == f.Link && (e.Route.Op == f.Op || f.Op == wire.OpConnect || f.Op == wire.OpTLS) {
+					one.seq = e.Seq
+				}
+			}
+			if one.seq == 0 && (len(trace) == 0 || at < trace[0].At) {
+				continue // of an earlier push
+			}
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// leftovers are what outlived a push: connections, buffers on disk.
+func (w *world) leftovers() []string {
+	var list []string
+	if n := w.conns.Load(); n > 0 {
+		list = append(list, plural(int(n), "connection"))
+	}
+	if entries, err := os.ReadDir(filepath.Join(w.dir, "buffers")); err == nil && len(entries) > 0 {
+		list = append(list, "temporary file "+entries[0].Name())
+	}
+	return list
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// answerProbe asks one probe and keeps what it found.
+func (w *world) answerProbe(ctx context.Context, i int, x Probe, repository string) {
+	r := probeResult{index: i}
+	look := w.hosts[0].look
+	method := http.MethodGet
+	if x.Op == wire.OpBlobHead || x.Op == wire.OpManifestHead {
+		method = http.MethodHead
+	}
+	path := "/v2/" + repository + "/manifests/" + x.Content
+	if x.Op == wire.OpBlobHead || x.Op == wire.OpBlobGet {
+		d, _ := w.contents.digestOf(x.Content)
+		path = "/v2/" + repository + "/blobs/" + d.String()
+	}
+	sum := digest.SHA256.Hash()
+	answer := look.ask(ctx, method, path, sum)
+	r.status, r.digest = answer.status, digest.NewDigest(digest.SHA256, sum)
+	w.mu.Lock()
+	w.probed = append(w.probed, r)
+	w.mu.Unlock()
+}
+
+// timeout is the limit of a scenario, in its own time.
+func timeout(s *Scenario) time.Duration {
+	if s.Timeout > 0 {
+		return s.Timeout
+	}
+	return time.Hour
+}

@@ -1,0 +1,224 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/report"
+)
+
+// seeds runs a scenario with each of its seeds, up to the first that fails.
+func (r *Runner) seeds(ctx context.Context, s *Scenario) Result {
+	first, runs := s.Seed, s.Runs
+	if r.Seed > 0 {
+		first = r.Seed
+	}
+	if first == 0 {
+		first = 1
+	}
+	if r.Runs > 0 {
+		runs = r.Runs
+	}
+	if why := SkipReason(s); why != "" {
+		res := blank(s, first)
+		res.Outcome, res.Because = report.Skipped, why
+		return res
+	}
+	var res Result
+	for i := range max(runs, 1) {
+		res = r.guarded(ctx, s, first+uint64(i))
+		if res.Outcome == report.Fail || res.Outcome == report.Broken || ctx.Err() != nil {
+			return res
+		}
+	}
+	return res
+}
+
+// blank is a result of which nothing is known yet.
+func blank(s *Scenario, seed uint64) Result {
+	name := s.Name
+	if name == "" {
+		name = s.ID
+	}
+	return Result{
+		ID: s.ID, Title: s.Title, Position: s.Position, Client: ClientName(s.Client), Seed: seed,
+		Again: fmt.Sprintf("pushcheck run %s --seed %d --trace", name, seed),
+	}
+}
+
+// grace is how long a run may take to end after it was told to.
+const grace = 10 * time.Second
+
+// guarded is once with an eye on real time: a run that does not end is broken,
+// whatever its own clock says.
+func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64) Result {
+	limit := r.Watchdog
+	if limit <= 0 {
+		limit = time.Minute
+	}
+	real := clock.Real()
+	began := real.Now()
+	own, cancel := real.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan Result, 1)
+	go func() { done <- r.once(own, s, seed) }()
+	var res Result
+	select {
+	case res = <-done:
+	case <-own.Done():
+		late, stop := real.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer stop()
+		select {
+		case res = <-done:
+		case <-late.Done():
+			res = blank(s, seed)
+		}
+		if ctx.Err() == nil {
+			res.Outcome, res.Because = report.Broken, fmt.Sprintf("it did not end within %s of real time", limit)
+		}
+	}
+	res.Elapsed = real.Now().Sub(began)
+	return res
+}
+
+// once runs a scenario with one seed.
+func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64) Result {
+	res := blank(s, seed)
+	broken := func(err error) Result {
+		res.Outcome, res.Because = report.Broken, err.Error()
+		return res
+	}
+	dir, err := os.MkdirTemp(r.TempDir, "pushcheck-")
+	if err != nil {
+		return broken(err)
+	}
+	w, err := newWorld(ctx, s, seed, dir, r.Log, r.changes)
+	if err != nil {
+		return broken(errors.Join(err, w.close()))
+	}
+	limit := timeout(s)
+	if r.Timeout > 0 {
+		limit = r.Timeout
+	}
+	own, cancel := w.clock.WithTimeout(ctx, limit)
+	pushes, err := w.steps(own, r.changes)
+	cancel()
+	hung := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if err != nil && !hung {
+		return broken(errors.Join(err, w.close()))
+	}
+	w.judge(&res, pushes)
+	if hung && len(res.Failures) == 0 {
+		res.Failures = append(res.Failures, report.Failure{
+			Name: "timeout", Message: fmt.Sprintf("it did not end within %s of its own time", limit), Position: s.Position, Source: lineOf(s, s.Position.Line),
+		})
+	}
+	if err := w.close(); err != nil {
+		return broken(err)
+	}
+	settle(s, &res)
+	return res
+}
+
+// judge fills a result from what was seen.
+func (w *world) judge(res *Result, pushes []*seenPush) {
+	for _, p := range pushes {
+		res.Failures = append(res.Failures, judgeExpect(w.s, p)...)
+	}
+	res.Failures = append(res.Failures, w.judgeProbes()...)
+	var failures []report.Failure
+	res.Invariants, failures = judgeInvariants(w.s, pushes, w.idle())
+	res.Failures = append(res.Failures, failures...)
+	res.Trace = w.join(w.recorder.Trace())
+	res.Virtual = w.clock.Now().Sub(clock.Epoch)
+	if len(pushes) > 0 {
+		res.Ending = pushes[len(pushes)-1].ending()
+	}
+	counts := w.struck()
+	for _, d := range w.declared {
+		res.Fired = append(res.Fired, report.Count{Fault: faultTitle(d.fault), Times: counts[d]})
+	}
+}
+
+// judgeProbes compares what the probes found with what was expected.
+func (w *world) judgeProbes() []report.Failure {
+	var list []report.Failure
+	for i, x := range w.s.Probes {
+		part := partIndex("probe", i)
+		at := partPosition(w.s, part)
+		fail := func(format string, args ...any) {
+			list = append(list, report.Failure{Name: part, Message: fmt.Sprintf(format, args...), Position: at, Source: lineOf(w.s, at.Line)})
+		}
+		n := slices.IndexFunc(w.probed, func(r probeResult) bool { return r.index == i })
+		switch want, _ := w.contents.digestOf(x.Body); {
+		case n < 0:
+			fail("it was never asked: its moment did not come")
+		case w.probed[n].status != x.Status:
+			fail("%s of %s was answered %d, not %d", x.Op, x.Content, w.probed[n].status, x.Status)
+		case x.Body != "" && w.probed[n].digest != want:
+			fail("%s of %s gave other bytes than those of %s", x.Op, x.Content, x.Body)
+		}
+	}
+	return list
+}
+
+// settle decides the outcome: known failures are not failures, and a known
+// failure that does not happen is one.
+func settle(s *Scenario, res *Result) {
+	i := slices.IndexFunc(s.Known, func(k Known) bool { return k.Client == ClientName(s.Client) || k.Client == EraName(s.Client) })
+	switch {
+	case i < 0 && len(res.Failures) > 0:
+		res.Outcome = report.Fail
+	case i < 0:
+		res.Outcome = report.Pass
+	case len(res.Failures) == 0:
+		k := s.Known[i]
+		at := partPosition(s, "known."+k.Client)
+		res.Outcome = report.Fail
+		res.Failures = []report.Failure{{
+			Name: "known." + k.Client, Message: "it passed, although it is known to fail: " + k.Because, Position: at, Source: lineOf(s, at.Line),
+		}}
+	case covers(s.Known[i], res.Failures):
+		res.Outcome, res.Because = report.Known, s.Known[i].Because
+		if s.Known[i].See != "" {
+			res.Because += " (" + s.Known[i].See + ")"
+		}
+	default:
+		res.Outcome = report.Fail
+	}
+}
+
+// covers reports whether every failure is one that is known. A known wrong result
+// covers all of expect: what follows from it is no news.
+func covers(k Known, failures []report.Failure) bool {
+	result := slices.Contains(k.Fails, "result") && slices.ContainsFunc(failures, func(f report.Failure) bool { return partOf(f.Name) == "result" })
+	for _, f := range failures {
+		if result && strings.Contains(f.Name, "expect.") {
+			continue
+		}
+		if !slices.Contains(k.Fails, partOf(f.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// partOf is the part of expect, or the invariant, that a failure's name is about.
+func partOf(name string) string {
+	if rest, ok := strings.CutPrefix(name, "invariant "); ok {
+		return rest
+	}
+	_, rest, found := strings.Cut(name, "expect.")
+	if !found {
+		rest = name
+	}
+	part, _, _ := strings.Cut(rest, ".")
+	part, _, _ = strings.Cut(part, "[")
+	return part
+}

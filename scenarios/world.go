@@ -1,0 +1,248 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/pusher/image"
+)
+
+// A world is all that one run of a scenario needs, on its own virtual clock:
+// hosts, images, and who pushes.
+type world struct {
+	s        *Scenario
+	seed     uint64
+	era      pusher.Era
+	clock    *clock.Virtual
+	dir      string // of this run only
+	hosts    []*host
+	store    *image.Store
+	contents *contents
+	recorder *wire.Recorder
+	client   *pusher.Client
+	log      *logBuffer
+	conns    atomic.Int64 // open connections of the client
+	declared []*declared
+	working  func() // ends the runner's work on the clock
+
+	mu     sync.Mutex // guards watch and probed
+	watch  func(wire.Exchange)
+	probed []probeResult
+}
+
+// A host is one registry of the scenario on its own address.
+type host struct {
+	spec     Registry
+	registry fakeregistry.Registry
+	look     inspector
+	server   *fakeregistry.Server
+	indices  int // faults that were ever put in force
+}
+
+// changes are what a test alters of a run, to see that the scenario notices.
+type changes struct {
+	era      func(*pusher.Era)
+	registry func(host int, r fakeregistry.Registry) fakeregistry.Registry
+	trace    func(wire.Trace) wire.Trace
+}
+
+// newWorld builds a world below dir. The caller closes it, also after an error.
+func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *slog.Logger, c changes) (*world, error) {
+	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), dir: dir, log: &logBuffer{}}
+	w.working = w.clock.Work()
+	era, ok := eraOf(EraName(s.Client))
+	if !ok {
+		return w, fmt.Errorf("there is no era %q", EraName(s.Client))
+	}
+	if c.era != nil {
+		c.era(&era)
+	}
+	w.era = era
+	if err := w.images(ctx); err != nil {
+		return w, fmt.Errorf("image: %w", err)
+	}
+	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if log != nil {
+		logger = slog.New(slog.NewMultiHandler(logger.Handler(), log.Handler()))
+	}
+	if err := w.start(logger, c); err != nil {
+		return w, err
+	}
+	w.recorder = wire.NewRecorder(w.clock, w.notify)
+	return w, w.connect(logger)
+}
+
+// images fills the local store.
+func (w *world) images(ctx context.Context) error {
+	var err error
+	if w.store, err = image.Open(filepath.Join(w.dir, "images")); err != nil {
+		return err
+	}
+	ids, err := w.layers(ctx)
+	if err != nil {
+		return err
+	}
+	w.contents, err = readContents(w.store, ids)
+	if err != nil {
+		return err
+	}
+	return w.fillCache()
+}
+
+// connect makes the client.
+func (w *world) connect(log *slog.Logger) error {
+	temp := filepath.Join(w.dir, "buffers")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		return err
+	}
+	c := pusher.Config{
+		Era: w.era, Images: w.store, V2Only: w.s.Client.V2Only, TempDir: temp,
+		Clock: w.clock, Recorder: w.recorder, Dial: w.dial, Log: log,
+	}
+	if w.s.Client.Secure {
+		for _, h := range w.hosts {
+			c.Secure = append(c.Secure, h.server.Host())
+		}
+	}
+	if w.s.Client.Trust {
+		c.CertsDir = filepath.Join(w.dir, "certs.d")
+		if err := w.trust(c.CertsDir); err != nil {
+			return err
+		}
+	}
+	var err error
+	w.client, err = pusher.New(c)
+	return err
+}
+
+// trust puts the CA of each host where docker looks for it (P-057).
+func (w *world) trust(dir string) error {
+	for _, h := range w.hosts {
+		pem := h.server.CAPEM()
+		if pem == nil {
+			continue
+		}
+		own := filepath.Join(dir, h.server.Host())
+		if err := os.MkdirAll(own, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(own, "ca.crt"), pem, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dial opens a connection as the network between client and hosts would, and
+// counts it until it is closed.
+func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	h := w.hosts[0]
+	for _, other := range w.hosts[1:] {
+		if other.server.Host() == addr || other.server.TokenHost() == addr {
+			h = other
+		}
+	}
+	conn, err := h.server.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	w.conns.Add(1)
+	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { w.conns.Add(-1) })}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+// notify hands an ended exchange to whoever watches.
+func (w *world) notify(e wire.Exchange) {
+	w.mu.Lock()
+	watch := w.watch
+	w.mu.Unlock()
+	if watch != nil {
+		watch(e)
+	}
+}
+
+func (w *world) setWatch(f func(wire.Exchange)) {
+	w.mu.Lock()
+	w.watch = f
+	w.mu.Unlock()
+}
+
+// close ends the hosts and removes what the world put on disk.
+func (w *world) close() error {
+	w.working()
+	var errs []error
+	for _, h := range w.hosts {
+		if h.server != nil {
+			errs = append(errs, h.server.Close())
+		}
+	}
+	if w.store != nil {
+		errs = append(errs, w.store.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
+}
+
+// addresses are the hosts' addresses, in order.
+func (w *world) addresses() []string {
+	var list []string
+	for _, h := range w.hosts {
+		list = append(list, h.server.Host())
+	}
+	return list
+}
+
+// realms are the hosts' token services.
+func (w *world) realms() []string {
+	var list []string
+	for _, h := range w.hosts {
+		list = append(list, h.server.TokenHost())
+	}
+	return list
+}
+
+// A logBuffer keeps what was logged, for the search for secrets.
+type logBuffer struct {
+	mu   sync.Mutex // guards text
+	text []byte
+}
+
+// maxLog bounds what is kept.
+const maxLog = 1 << 20
+
+// Write implements io.Writer.
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.text) < maxLog {
+		b.text = append(b.text, p...)
+	}
+	return len(p), nil
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
+}

@@ -1,0 +1,230 @@
+package scenarios
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
+)
+
+// defaultLayers are the sizes of an image of which nothing is said.
+var defaultLayers = [...]int64{64 << 10, 1 << 10}
+
+// layers makes the image up, or loads it, and returns its layers, bottom first.
+func (w *world) layers(ctx context.Context) ([]string, error) {
+	i := w.s.Image
+	if i.File != "" {
+		return w.load(ctx, i.File)
+	}
+	r := image.Recipe{Layers: i.Layers, Seed: w.seed}
+	if len(r.Layers) == 0 {
+		r.Layers = defaultLayers[:]
+	}
+	for _, group := range i.Identical {
+		if r.Same == nil {
+			r.Same = slices.Repeat([]int{-1}, len(r.Layers))
+		}
+		first := slices.Min(group) - 1
+		for _, n := range group {
+			if n-1 != first {
+				r.Same[n-1] = first
+			}
+		}
+	}
+	return w.store.Make(ctx, r)
+}
+
+// load loads an archive or a layout that stands beside the scenario's file.
+func (w *world) load(ctx context.Context, name string) ([]string, error) {
+	files, name := w.s.Files, path.Join(path.Dir(w.s.Path), name)
+	if files == nil {
+		return nil, fmt.Errorf("%s: a scenario made in Go has no folder to find it in", name)
+	}
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, err
+	}
+	var loaded []image.Loaded
+	if info.IsDir() {
+		below, subErr := fs.Sub(files, name)
+		if subErr != nil {
+			return nil, subErr
+		}
+		dir := filepath.Join(w.dir, "layout")
+		if err := os.CopyFS(dir, below); err != nil {
+			return nil, err
+		}
+		loaded, err = w.store.Load(ctx, dir)
+	} else {
+		f, openErr := files.Open(name)
+		if openErr != nil {
+			return nil, openErr
+		}
+		defer f.Close()
+		loaded, err = w.store.LoadFrom(ctx, f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(loaded) == 0 {
+		return nil, fmt.Errorf("%s holds no image", name)
+	}
+	var ids []string
+	for l, err := range w.store.Chain(loaded[0].Image) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, l.ID)
+	}
+	slices.Reverse(ids)
+	return ids, nil
+}
+
+// readContents finds out what a client will make of the layers: a gzip stream of
+// the tar, as docker 1.8 makes it (P-200).
+func readContents(store *image.Store, ids []string) (*contents, error) {
+	c := &contents{tops: map[string]string{}}
+	for i, id := range ids {
+		l, err := store.Layer(id)
+		if err != nil {
+			return nil, err
+		}
+		sum, size, err := gzipped(store, id, -1)
+		if err != nil {
+			return nil, err
+		}
+		one := content{
+			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, digest: digest.NewDigest(digest.SHA256, sum), size: size,
+			tar: l.Size, empty: l.Size <= emptyTar,
+		}
+		var v1 struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(l.V1JSON, &v1) == nil && v1.ID != "" {
+			one.v1ID = v1.ID
+		}
+		c.layers = append(c.layers, one)
+	}
+	c.prefix = func(layer int, n int64) digest.Digest {
+		sum, size, err := gzipped(store, c.layers[layer].id, n)
+		if err != nil || size < n {
+			return ""
+		}
+		return digest.NewDigest(digest.SHA256, sum)
+	}
+	return c, nil
+}
+
+// emptyTar is the length of a tar without entries.
+const emptyTar = 1024
+
+// errEnough ends a stream of which no more is wanted.
+var errEnough = errors.New("enough")
+
+// gzipped hashes a layer's gzip stream, at most its first n bytes unless n < 0.
+func gzipped(store *image.Store, id string, n int64) (hash.Hash, int64, error) {
+	tar, err := store.OpenTar(id)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer tar.Close()
+	out := &limitedHash{sum: sha256.New(), limit: n}
+	z := gzip.NewWriter(out)
+	_, err = io.Copy(z, tar)
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, 0, err
+	}
+	return out.sum, out.n, nil
+}
+
+type limitedHash struct {
+	sum   hash.Hash
+	n     int64
+	limit int64 // < 0 is none
+}
+
+// Write implements io.Writer.
+func (h *limitedHash) Write(p []byte) (int, error) {
+	if h.limit >= 0 && h.n+int64(len(p)) >= h.limit {
+		p = p[:h.limit-h.n]
+		h.sum.Write(p)
+		h.n = h.limit
+		return 0, errEnough
+	}
+	h.sum.Write(p)
+	h.n += int64(len(p))
+	return len(p), nil
+}
+
+// openBlob streams a layer as the client sends it.
+func openBlob(store *image.Store, id string) io.ReadCloser {
+	r, out := io.Pipe()
+	go func() {
+		tar, err := store.OpenTar(id)
+		if err == nil {
+			z := gzip.NewWriter(out)
+			_, err = io.Copy(z, tar)
+			err = errors.Join(err, z.Close(), tar.Close())
+		}
+		_ = out.CloseWithError(err)
+	}()
+	return r
+}
+
+// absentDigest is the digest of bytes that no registry here has.
+var absentDigest = digest.FromString("pushcheck: nowhere")
+
+// fillCache writes the digest cache as the scenario wants it.
+func (w *world) fillCache() error {
+	for _, name := range sortedKeys(w.s.Client.Cache) {
+		l, ok := w.contents.layer(name)
+		if !ok {
+			return fmt.Errorf("client.cache: there is no %s", name)
+		}
+		var err error
+		switch value := w.s.Client.Cache[name]; value {
+		case "known":
+			err = w.store.SetDigest(l.id, l.digest)
+		case "absent":
+			err = w.store.ForgetDigest(l.id)
+		case "wrong":
+			err = w.store.SetDigest(l.id, absentDigest)
+		default:
+			err = w.store.SetDigest(l.id, digest.Digest(value))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readCache is the digest cache as it is, by layer.
+func (w *world) readCache() map[string]string {
+	cache := map[string]string{}
+	for _, l := range w.contents.layers {
+		switch d, err := w.store.Digest(l.id); {
+		case err == nil:
+			cache[l.name] = d.String()
+		case !errors.Is(err, image.ErrNoDigest):
+			cache[l.name] = w.s.Client.Cache[l.name] // what cannot be read is what was put there
+		}
+	}
+	return cache
+}

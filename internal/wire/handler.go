@@ -43,15 +43,40 @@ type handler struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := h.begin(r)
-	in := r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
-	if hasBody(r) {
-		in.Body = &handlerBody{ReadCloser: r.Body, rec: rec}
+	s := &serving{
+		context: recordContext{r.Context(), rec},
+		body:    handlerBody{ReadCloser: r.Body, rec: rec},
+		out:     responseWriter{ResponseWriter: w, rec: rec, mute: r.Method == http.MethodHead},
 	}
-	out := &responseWriter{ResponseWriter: w, rec: rec, mute: r.Method == http.MethodHead}
+	in := r.WithContext(&s.context)
+	if hasBody(r) {
+		in.Body = &s.body
+	}
 	returned := false
-	defer func() { out.end(returned) }()
-	h.next.ServeHTTP(out, in)
+	defer func() { s.out.end(returned) }()
+	h.next.ServeHTTP(&s.out, in)
 	returned = true
+}
+
+// A serving is what wraps one request, in one allocation.
+type serving struct {
+	context recordContext
+	body    handlerBody
+	out     responseWriter
+}
+
+// A recordContext is a request's context in which its record is found.
+type recordContext struct {
+	context.Context
+	rec *record
+}
+
+// Value implements context.Context.
+func (c *recordContext) Value(key any) any {
+	if key == (recordKey{}) {
+		return c.rec
+	}
+	return c.Context.Value(key)
 }
 
 func (h *handler) begin(r *http.Request) *record {
@@ -60,12 +85,10 @@ func (h *handler) begin(r *http.Request) *record {
 		scheme = "https"
 	}
 	rec := &record{e: Exchange{
-		Link:  r.RemoteAddr,
-		Route: ParseRoute(r.Method, r.URL),
-		Request: Request{
-			Method: r.Method, Scheme: scheme, Host: r.Host, Target: r.RequestURI, Header: r.Header.Clone(),
-		},
-	}}
+		Link:    r.RemoteAddr,
+		Route:   ParseRoute(r.Method, r.URL),
+		Request: Request{Method: r.Method, Scheme: scheme, Host: r.Host, Target: r.RequestURI},
+	}, asked: fieldsOf(r.Header)}
 	if hasBody(r) {
 		rec.request.expect(r.Header, r.ContentLength)
 	}
@@ -150,7 +173,7 @@ func (w *responseWriter) head(status int) {
 	if w.rec.answered {
 		return
 	}
-	w.rec.e.Response.Status, w.rec.e.Response.Header = status, h.Clone()
+	w.rec.e.Response.Status, w.rec.replied = status, fieldsOf(h)
 	w.rec.response.kind = kindOf(h)
 	w.rec.response.want, _ = strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 }
@@ -204,7 +227,7 @@ func (w *responseWriter) end(returned bool) {
 	m.eof = returned
 	short := w.wrote && !w.mute && !w.hijacked && m.want > m.length
 	if !returned && !w.flushed && m.length < unsentLimit && !w.rec.answered {
-		w.rec.e.Response.Status, w.rec.e.Response.Header = 0, nil
+		w.rec.e.Response.Status, w.rec.replied = 0, nil
 		m.end()
 		*m = meter{}
 	}

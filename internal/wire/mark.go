@@ -74,7 +74,7 @@ func MarkAnswer(ctx context.Context, status int, h http.Header) {
 	}
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	rec.e.Response.Status, rec.e.Response.Header, rec.answered = status, h.Clone(), true
+	rec.e.Response.Status, rec.replied, rec.answered = status, fieldsOf(h.Clone()), true
 }
 
 // MarkLink notes that a fault of that name struck a connection, named by its

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"hash"
 	"net/http"
 	"strings"
@@ -69,11 +70,20 @@ func (m *meter) pass(p []byte, eof bool) {
 func (m *meter) body() Body {
 	b := Body{Length: m.length, Head: m.head}
 	if m.sum != nil {
-		var sum [sha256.Size]byte
-		b.Digest = digest.NewDigestFromBytes(digest.SHA256, m.sum.Sum(sum[:0]))
+		b.Digest = digestOf(m.sum)
 	}
 	b.Cut = m.exists && !m.eof && (m.want < 0 || m.length < m.want)
 	return b
+}
+
+// digestOf is the digest of what was written to h, made with one allocation.
+func digestOf(h hash.Hash) digest.Digest {
+	const prefix = "sha256:"
+	var sum [sha256.Size]byte
+	var text [len(prefix) + 2*sha256.Size]byte
+	copy(text[:], prefix)
+	hex.Encode(text[len(prefix):], h.Sum(sum[:0]))
+	return digest.Digest(text[:])
 }
 
 // end is body, and gives back what the meter holds. No byte may pass after it.

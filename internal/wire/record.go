@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"sync"
 	"time"
 )
@@ -11,7 +12,9 @@ type record struct {
 	began time.Time
 
 	mu       sync.Mutex // guards everything below
-	e        Exchange
+	e        Exchange   // without headers
+	asked    fields     // the request's headers
+	replied  fields     // the response's
 	request  meter
 	response meter
 	faults   faults
@@ -56,9 +59,10 @@ func (r *record) end(f Failure, text string) bool {
 	r.e.Request.Body = r.request.end()
 	r.e.Response.Body = r.response.end()
 	r.e.Fault = r.faults.String()
-	e := r.e
 	r.mu.Unlock()
-	r.owner.tell(e)
+	if r.owner.notify != nil {
+		r.owner.tell(r.snapshot())
+	}
 	return true
 }
 
@@ -73,7 +77,9 @@ func (r *record) snapshot() Exchange {
 		e.Response.Body = r.response.body()
 		e.Fault = r.faults.String()
 	}
-	return e.clone()
+	e.Request.Header, e.Response.Header = r.asked.header(), r.replied.header()
+	e.Request.Body.Head, e.Response.Body.Head = bytes.Clone(e.Request.Body.Head), bytes.Clone(e.Response.Body.Head)
+	return e
 }
 
 func (r *record) isEnded() bool {

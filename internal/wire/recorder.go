@@ -114,9 +114,6 @@ func (r *Recorder) trim() {
 
 // tell hands an ended exchange to notify.
 func (r *Recorder) tell(e Exchange) {
-	if r.notify == nil {
-		return
-	}
 	r.notifying.Lock()
 	defer r.notifying.Unlock()
 	r.notify(e)

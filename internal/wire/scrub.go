@@ -110,11 +110,20 @@ func (s *Scrubber) exchange(e Exchange) Exchange {
 		e.Request.Target = s.secrets.mask(s.link(e.Request.Target))
 	}
 	e.Route = s.route(e)
-	e.Request.Body = s.body(e.Request.Body, e.Request.Header, e.Route.Op)
-	e.Response.Body = s.body(e.Response.Body, e.Response.Header, e.Route.Op)
-	e.Request.Header = s.header(e.Request.Header)
-	e.Response.Header = s.header(e.Response.Header)
+	s.message(&e.Request.Header, &e.Request.Body, e.Route.Op)
+	s.message(&e.Response.Header, &e.Response.Body, e.Route.Op)
 	return e
+}
+
+// message scrubs the header and body of one half. A Content-Length follows the
+// body, for it would tell the length of what was masked.
+func (s *Scrubber) message(h *http.Header, b *Body, op Op) {
+	was := strconv.FormatInt(b.Length, 10)
+	*b = s.body(*b, *h, op)
+	if now := strconv.FormatInt(b.Length, 10); now != was && h.Get("Content-Length") == was {
+		h.Set("Content-Length", now)
+	}
+	*h = s.header(*h)
 }
 
 // route reads the route anew, so that it says nothing that the target does not.

@@ -56,6 +56,8 @@ type attempt struct {
 	recorder *Recorder
 	req      *http.Request
 	trace    httptrace.ClientTrace
+	sent     requestBody
+	received responseBody
 
 	mu      sync.Mutex // guards everything below
 	rec     *record
@@ -64,6 +66,7 @@ type attempt struct {
 	before  int64 // used.written when it was taken
 	renewed bool  // rec was begun for a second sending that has no connection yet
 	over    bool
+	ahead   bool // the body was measured ahead; set before the transport is called
 }
 
 func newAttempt(r *Recorder, req *http.Request) *attempt {
@@ -81,8 +84,8 @@ func (a *attempt) begin() *record {
 	}
 	rec := &record{e: Exchange{
 		Route:   routeOf(methodOf(a.req), u),
-		Request: Request{Method: methodOf(a.req), Scheme: u.Scheme, Host: host, Target: u.RequestURI(), Header: a.req.Header.Clone()},
-	}}
+		Request: Request{Method: methodOf(a.req), Scheme: u.Scheme, Host: host, Target: u.RequestURI()},
+	}, asked: fieldsOf(a.req.Header)}
 	if hasBody(a.req) {
 		length := a.req.ContentLength
 		if length == 0 {
@@ -101,7 +104,11 @@ func (a *attempt) outgoing() *http.Request {
 	if !hasBody(a.req) {
 		return out
 	}
-	out.Body = &requestBody{ReadCloser: a.req.Body, rec: a.rec}
+	if a.measureAhead() {
+		return out
+	}
+	a.sent = requestBody{ReadCloser: a.req.Body, rec: a.rec}
+	out.Body = &a.sent
 	if get := a.req.GetBody; get != nil {
 		out.GetBody = func() (io.ReadCloser, error) {
 			body, err := get()
@@ -112,6 +119,32 @@ func (a *attempt) outgoing() *http.Request {
 		}
 	}
 	return out
+}
+
+// aheadLimit is the largest body that is measured ahead.
+const aheadLimit = 64 << 10
+
+// measureAhead measures a small body that is in memory already, as GetBody
+// shows, before it is sent, and reports whether it did. net/http writes such a
+// body and its header in one go, which it would not if the body were wrapped.
+func (a *attempt) measureAhead() bool {
+	size := a.req.ContentLength
+	if a.req.GetBody == nil || size <= 0 || size > aheadLimit {
+		return false
+	}
+	body, err := a.req.GetBody()
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	buf := copies.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer copies.Put(buf)
+	if _, err := io.ReadFull(body, (*buf)[:size]); err != nil {
+		return false
+	}
+	a.rec.sent((*buf)[:size], true)
+	a.ahead = true
+	return true
 }
 
 func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
@@ -183,14 +216,25 @@ func (a *attempt) again() *record {
 func (a *attempt) renew() {
 	a.used.abandon()
 	if a.used.written.Load() == a.before {
-		a.rec.mu.Lock()
-		a.rec.request.end()
-		a.rec.request = meter{exists: a.rec.request.exists, want: a.rec.request.want, kind: kindOf(a.req.Header)}
-		a.rec.mu.Unlock()
+		if a.ahead {
+			return
+		}
+		a.rec.forgetBody()
 		return
 	}
 	a.rec.end(FailureClosed, "the kept connection was dead; the request was sent again")
 	a.rec = a.begin()
+	if a.ahead {
+		a.measureAhead()
+	}
+}
+
+// forgetBody makes as if nothing of the request's body had passed.
+func (r *record) forgetBody() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.request.end()
+	r.request = meter{exists: r.request.exists, want: r.request.want, kind: r.request.kind}
 }
 
 // place notes which connection carries the exchange.
@@ -216,6 +260,9 @@ func (a *attempt) fail(err error) {
 	if used != nil {
 		used.abandon()
 	}
+	if a.ahead && used == nil { // it never left
+		rec.forgetBody()
+	}
 	rec.end(classify(err, handshake), err.Error())
 }
 
@@ -226,7 +273,7 @@ func (a *attempt) answer(resp *http.Response) {
 	rec, used := a.rec, a.used
 	a.mu.Unlock()
 	rec.mu.Lock()
-	rec.e.Response.Status, rec.e.Response.Header = resp.StatusCode, resp.Header.Clone()
+	rec.e.Response.Status, rec.replied = resp.StatusCode, fieldsOf(resp.Header)
 	silent := resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols
 	if !silent {
 		rec.response.expect(resp.Header, resp.ContentLength)
@@ -236,7 +283,8 @@ func (a *attempt) answer(resp *http.Response) {
 		a.finish(rec, used, FailureNone, "")
 		return
 	}
-	resp.Body = &responseBody{ReadCloser: resp.Body, attempt: a, rec: rec, used: used}
+	a.received = responseBody{ReadCloser: resp.Body, attempt: a, rec: rec, used: used}
+	resp.Body = &a.received
 }
 
 func (a *attempt) finish(rec *record, used *conn, f Failure, text string) {

@@ -63,6 +63,7 @@ func (r *record) end(f Failure, text string) bool {
 	if r.owner.notify != nil {
 		r.owner.tell(r.snapshot())
 	}
+	r.owner.ended()
 	return true
 }
 

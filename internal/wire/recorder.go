@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type Recorder struct {
 	mu      sync.Mutex // guards everything below
 	keep    int        // how many ended exchanges to keep; 0 keeps all
 	seq     int
+	open    int                // exchanges under way
+	settled chan struct{}      // closed when open falls to 0; nil when nobody waits
 	conns   int                // numbers given so far
 	records []*record          // in order of Seq
 	links   map[string]*conn   // connections that are open, or known by their link only
@@ -81,6 +84,43 @@ func (r *Recorder) Trace() Trace {
 	return t
 }
 
+// Settle waits until no exchange is under way: a client may have its answer, and
+// http.Server.Shutdown may have returned, before a handler does.
+//
+// Errors: ctx's error when ctx ended first.
+func (r *Recorder) Settle(ctx context.Context) error {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	if r.open == 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.settled == nil {
+		r.settled = make(chan struct{})
+	}
+	settled := r.settled
+	r.mu.Unlock()
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ended notes that an exchange is no longer under way.
+func (r *Recorder) ended() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open--
+	if r.open == 0 && r.settled != nil {
+		close(r.settled)
+		r.settled = nil
+	}
+}
+
 // begin adds an exchange to the trace. Nobody else has seen rec yet.
 func (r *Recorder) begin(rec *record) {
 	rec.owner, rec.began = r, r.clock.Now()
@@ -88,6 +128,7 @@ func (r *Recorder) begin(rec *record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seq++
+	r.open++
 	rec.e.Seq = r.seq
 	r.records = append(r.records, rec)
 	if r.keep > 0 && len(r.records) >= 2*r.keep {

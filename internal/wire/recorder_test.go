@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
@@ -44,7 +45,13 @@ func startPairAs(t *testing.T, h http.HandlerFunc, start func(*httptest.Server))
 	}
 	p.client = &http.Client{Transport: p.sent.Transport(p.transport)}
 	p.url = srv.URL
-	p.stop = sync.OnceFunc(func() { p.transport.CloseIdleConnections(); srv.Close() })
+	p.stop = sync.OnceFunc(func() {
+		p.transport.CloseIdleConnections()
+		srv.Close()
+		if err := p.got.Settle(context.Background()); err != nil { // srv does not wait for who hijacked
+			t.Error(err)
+		}
+	})
 	t.Cleanup(p.stop)
 	return p
 }

@@ -54,24 +54,28 @@ func (r *runner) scenario(ctx context.Context, s recording.Scenario) error {
 	return ctx.Err()
 }
 
-func (r *runner) newStage(ctx context.Context, client string) (st *stage, err error) {
-	st = &stage{runner: r, clock: clock.NewVirtual(clock.Epoch), carry: map[string]digest.Digest{}}
-	defer func() {
-		if err != nil {
-			st.close()
-		}
-	}()
-	if st.dir, err = os.MkdirTemp(r.options.TempDir, "pushcheck-replay-"); err != nil {
+func (r *runner) newStage(ctx context.Context, client string) (*stage, error) {
+	st := &stage{runner: r, clock: clock.NewVirtual(clock.Epoch), carry: map[string]digest.Digest{}}
+	if err := st.open(ctx, client); err != nil {
+		st.close()
 		return nil, err
+	}
+	return st, nil
+}
+
+// open gets everything that close gives back.
+func (st *stage) open(ctx context.Context, client string) (err error) {
+	if st.dir, err = os.MkdirTemp(st.options.TempDir, "pushcheck-replay-"); err != nil {
+		return err
 	}
 	if st.images, err = image.Open(filepath.Join(st.dir, "store")); err != nil {
-		return nil, err
+		return err
 	}
 	if err = st.load(ctx, client); err != nil {
-		return nil, err
+		return err
 	}
-	st.server, err = startServer(ctx, st.clock, r.cert)
-	return st, err
+	st.server, err = startServer(ctx, st.clock, st.cert)
+	return err
 }
 
 func (st *stage) close() {

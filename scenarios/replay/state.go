@@ -31,18 +31,19 @@ type chainFunc func(image string) []string
 
 // tagsBefore finds out which tags the client had, from what it did with them. of
 // is where the tags of the recorded images point, as far as they are known.
-func tagsBefore(step *recording.Step, of map[string]string) state {
+func tagsBefore(step *recording.Step, of map[string]string, chain chainFunc) state {
 	st := state{known: !strings.HasPrefix(step.Error, "Repository does not exist"), tags: map[string]string{}}
 	if !st.known {
 		return st
 	}
 	st.order = pushedTags(step, st.tags)
 	for _, tag := range st.order {
-		if st.tags[tag] == "" {
+		if len(chain(st.tags[tag])) == 0 {
 			st.tags[tag] = of[tag]
 		}
 	}
 	missing := strings.Contains(step.Error, "Tag does not exist for")
+	missing = missing || strings.HasPrefix(step.Error, "No images found") && of[step.Input.Tag] == ""
 	if step.Input.Tag != "" && !missing && st.tags[step.Input.Tag] == "" {
 		st.tags[step.Input.Tag] = of[step.Input.Tag]
 	}

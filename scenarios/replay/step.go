@@ -28,7 +28,7 @@ func (st *stage) step(ctx context.Context, step *recording.Step) Verdict {
 	}
 	host := st.server.host()
 	st.restore()
-	before := tagsBefore(step, st.tagsOf(step.Input.Name))
+	before := tagsBefore(step, st.tagsOf(step.Input.Name), st.chain)
 	before.absent = absentLayers(step, before, st.chain)
 	var after map[string]digest.Digest
 	before.digests, after = readCache(step, before, st.present(before.absent), st.carry)

@@ -59,7 +59,7 @@ func splitName(repository string) (index, remote string) {
 
 // validateRemote checks the part after the host (P-052, P-053).
 func validateRemote(remote string) error {
-	if !strings.Contains(remote, "/") && isImageID(remote) {
+	if isImageID(remote) {
 		return fmt.Errorf("Invalid repository name (%s), cannot specify 64-byte hexadecimal strings", remote) //nolint:staticcheck,revive // docker's words
 	}
 	if remote == "" {

@@ -93,7 +93,7 @@ func (b *bufferedLayer) remove() {
 
 // buffer compresses a layer into a temporary file, which stands at its start.
 // The caller removes it.
-func (r *repository) buffer(ctx context.Context, layer image.Layer) (b *bufferedLayer, err error) {
+func (r *repository) buffer(ctx context.Context, layer image.Layer) (*bufferedLayer, error) {
 	tar, err := r.job.Images.OpenTar(layer.ID)
 	if err != nil {
 		return nil, err
@@ -103,26 +103,31 @@ func (r *repository) buffer(ctx context.Context, layer image.Layer) (b *buffered
 	if err != nil {
 		return nil, err
 	}
-	b = &bufferedLayer{file: file}
-	defer func() {
-		if err != nil {
-			b.remove()
-		}
-	}()
+	b := &bufferedLayer{file: file}
+	if err := b.fill(untilDone{ctx, tar}); err != nil {
+		b.remove()
+		return nil, err
+	}
+	return b, nil
+}
+
+// fill compresses tar into the file and goes back to its start.
+func (b *bufferedLayer) fill(tar io.Reader) error {
 	sum := digest.SHA256.Digester()
-	zip := gzip.NewWriter(io.MultiWriter(file, sum.Hash()))
-	if _, err = io.Copy(zip, untilDone{ctx, tar}); err != nil {
-		return nil, err
+	zip := gzip.NewWriter(io.MultiWriter(b.file, sum.Hash()))
+	if _, err := io.Copy(zip, tar); err != nil {
+		return err
 	}
-	if err = zip.Close(); err != nil {
-		return nil, err
+	if err := zip.Close(); err != nil {
+		return err
 	}
-	if b.size, err = file.Seek(0, io.SeekCurrent); err != nil {
-		return nil, err
+	size, err := b.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
 	}
-	b.digest = sum.Digest()
-	_, err = file.Seek(0, io.SeekStart)
-	return b, err
+	b.size, b.digest = size, sum.Digest()
+	_, err = b.file.Seek(0, io.SeekStart)
+	return err
 }
 
 // untilDone is a reader that fails once its context ended. It lives no longer

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,14 +156,17 @@ func TestV2Errors(t *testing.T) {
 			g.fault = tt.fault
 			name := g.host() + "/a"
 			store, _ := storeWith(t, image.Recipe{Layers: []int64{0}}, name+":t")
-			var last pusher.Event
-			result, err := newClient(t, pusher.Config{Images: store}).Push(t.Context(), name, "t", pusher.Options{Progress: func(e pusher.Event) { last = e }})
+			var last, before pusher.Event
+			result, err := newClient(t, pusher.Config{Images: store}).Push(t.Context(), name, "t", pusher.Options{Progress: func(e pusher.Event) { before, last = last, e }})
 			var failed *pusher.FailedError
 			if !errors.As(err, &failed) || err.Error() != tt.want {
 				t.Errorf("error %v\nwant  %s", err, tt.want)
 			}
 			if !errors.Is(last.Err, err) {
 				t.Errorf("the last event is %+v", last)
+			}
+			if told := strings.HasPrefix(before.Status, "t: digest: sha256:"); told != (tt.stage == pusher.StagePublish) { // P-207
+				t.Errorf("the digest was told: %v, %+v", told, before)
 			}
 			if n := len(result.Attempts); n != 2 || result.Attempts[1].Stage != tt.stage {
 				t.Errorf("attempts %+v, want two, the last up to %s", result.Attempts, tt.stage)
@@ -192,6 +196,17 @@ func TestV2Lenient(t *testing.T) {
 		{"ping with many versions", answerTo("GET", "/v2/", 1, forward(func(h http.Header) {
 			h["Docker-Distribution-Api-Version"] = []string{"other/1.0", "x REGISTRY/2.0"}
 		}))},
+		{"PATCH with a Location relative to itself", func(w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case r.Method == http.MethodPatch:
+				return relative(w, r)
+			case r.Method == http.MethodPut && r.URL.Path == "/v2/a/blobs/uploads/1" && r.URL.Query().Get("_state") == "relative":
+				return status(201, "")(w, r)
+			case r.Method == http.MethodHead:
+				return status(200, "", "Content-Length", "5")(w, r)
+			}
+			return false
+		}},
 		{"manifest PUT 302 followed as GET", answerTo("PUT", "/manifests/", 1, status(302, "", "Location", "/v2/"))},
 		{"manifest PUT 307 sent again", answerTo("PUT", "/manifests/", 1, status(307, "", "Location", "/v2/b/manifests/t"))},
 		{"manifest PUT 300 without Location", answerTo("PUT", "/manifests/", 1, status(300, ""))},
@@ -218,6 +233,15 @@ func TestV2Lenient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// relative takes a blob and answers with a Location that is only a query.
+func relative(w http.ResponseWriter, r *http.Request) bool {
+	n, _ := io.Copy(io.Discard, r.Body)
+	w.Header().Set("Range", fmt.Sprintf("0-%d", n-1))
+	w.Header().Set("Location", "?_state=relative")
+	w.WriteHeader(http.StatusAccepted)
+	return true
 }
 
 // TestLocalErrors: what the local store has, and what the user reads.
@@ -310,6 +334,41 @@ func TestCutChain(t *testing.T) {
 	}
 }
 
+// TestLoopedChain: an ID that repeats ends the chain (P-190).
+func TestLoopedChain(t *testing.T) {
+	t.Parallel()
+	g := startRegistry(t)
+	name := g.host() + "/a"
+	dir := t.TempDir()
+	store, err := image.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	ids, err := store.Make(t.Context(), image.Recipe{Layers: []int64{0, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Tag(name, "t", ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Join(dir, "graph", ids[0], "record")
+	record, err := os.ReadFile(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looped := append([]byte(`{"parent":"`+ids[1]+`",`), record[1:]...)
+	if err := os.WriteFile(base, looped, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newClient(t, pusher.Config{Images: store}).Push(t.Context(), name, "t", pusher.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if m := g.manifests["a:t"]; bytes.Count(m, []byte(`"blobSum"`)) != 2 {
+		t.Errorf("manifest %s", m)
+	}
+}
+
 // TestAllTags: one ping, every tag but the digest references, in the order
 // asked for; what an earlier tag pushed is only asked for by a later one.
 func TestAllTags(t *testing.T) {
@@ -318,8 +377,13 @@ func TestAllTags(t *testing.T) {
 		g := startRegistry(t)
 		name := g.host() + "/all"
 		store, _ := storeWith(t, image.Recipe{Layers: []int64{0, 7}}, name+":a", name+":b", name+":c")
+		byDigest := "sha256:" + strings.Repeat("0", 64)
+		if tags, err := store.Tags(name); err != nil || store.Tag(name, byDigest, tags["a"]) != nil {
+			t.Fatal("no digest reference")
+		}
 		var lines []string
-		result, err := newClient(t, pusher.Config{Images: store}).Push(t.Context(), name, "", pusher.Options{Progress: statuses(&lines), TagOrder: strings.Fields(order)})
+		client := newClient(t, pusher.Config{Images: store})
+		result, err := client.Push(t.Context(), name, "", pusher.Options{Progress: statuses(&lines), TagOrder: strings.Fields(order)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,11 +394,14 @@ func TestAllTags(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("order %q (-want +got):\n%s", order, diff)
 		}
-		if want := "The push refers to a repository [" + name + "] (len: 3)"; lines[0] != want {
+		if want := "The push refers to a repository [" + name + "] (len: 4)"; lines[0] != want {
 			t.Errorf("first line %q, want %q", lines[0], want)
 		}
 		if n := len(g.seen()); n != 1+(2*4+1)+2*(2+1) {
 			t.Errorf("%d requests: %q", n, g.seen())
+		}
+		if _, err := client.Push(t.Context(), name, byDigest, pusher.Options{}); err == nil || !strings.HasSuffix(err.Error(), "Tag does not exist for "+byDigest) {
+			t.Errorf("a push by digest: %v", err)
 		}
 	}
 }

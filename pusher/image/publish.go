@@ -68,14 +68,18 @@ func (b *batch) writeLayers() error {
 	return nil
 }
 
-// compare finds the layers that the store has not, and what stands in their way.
+// compare finds the layers that the store has not, and what stands in their way:
+// other layers may have come and gone since the batch was begun.
 func (p *publication) compare() error {
+	for _, t := range p.taggings {
+		if err := p.present(t.id); err != nil {
+			return fmt.Errorf("tag %s:%s: %w", t.repository, t.tag, err)
+		}
+	}
 	for _, l := range p.layers {
 		if parent := l.rec.Parent; parent != "" {
-			if _, ok := p.byID[parent]; !ok {
-				if _, err := p.store.record(parent); err != nil {
-					return fmt.Errorf("parent of layer %s: %w", l.id, err)
-				}
+			if err := p.present(parent); err != nil {
+				return fmt.Errorf("parent of layer %s: %w", l.id, err)
 			}
 		}
 		old, err := p.store.layer(l.id)
@@ -89,6 +93,15 @@ func (p *publication) compare() error {
 		}
 	}
 	return nil
+}
+
+// present tells whether a layer is in the batch or in the store.
+func (p *publication) present(id string) error {
+	if _, ok := p.byID[id]; ok {
+		return nil
+	}
+	_, err := p.store.record(id)
+	return err
 }
 
 // move renames and can take it back.

@@ -93,6 +93,9 @@ func (s *Store) prepare() error {
 	if err := s.readTags(); err != nil {
 		return err
 	}
+	if err := s.disk.removeAll(s.path("repositories.new")); err != nil {
+		return err
+	}
 	left, err := os.ReadDir(s.path("tmp"))
 	if err != nil || len(left) == 0 {
 		return err

@@ -55,6 +55,7 @@ func TestDigestCache(t *testing.T) {
 		{"sha256", "sha256:" + hex, nil},
 		{"sha512", "sha512:" + hex + hex, nil},
 		{"a length that is none", "sha256:0a", nil},
+		{"a length that is none of sha512", "sha512:0a", nil},
 		{"upper case", "sha256:" + strings.ToUpper(hex), nil},
 		{"tarsum", "tarsum+sha256:" + hex, nil},
 		{"tarsum of a version", "tarsum.v1+sha256:" + hex, nil},

@@ -1,0 +1,64 @@
+package image_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
+)
+
+// Whatever bytes are loaded: nothing panics, an error leaves nothing, and what was
+// loaded is consistent, reads back, and loads again to the same.
+func FuzzLoad(f *testing.F) {
+	for _, form := range []files{
+		oldForm(f), newForm(f), bothForm(f), newestForm(f), layoutForm(f, gzipLayers(f)...),
+		layoutForm(f, layoutLayer{ociLayer + "+zstd", zstded(f, baseTar(f))}, layoutLayer{ociLayer, topTar(f)}),
+	} {
+		f.Add([]byte(form.tar(f)))
+		f.Add([]byte(gzipped(f, form.tar(f))))
+	}
+	f.Add([]byte(testdata(f, "sparse.tar")))
+	f.Fuzz(func(t *testing.T, archive []byte) {
+		dir := t.TempDir()
+		s := openAt(t, dir)
+		s.Bound(64<<10, 200, 1<<20, 100)
+		loaded, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
+		if err != nil {
+			require.Empty(t, loaded)
+			requireEmpty(t, dir, s)
+			return
+		}
+		require.NotEmpty(t, loaded)
+		requireConsistent(t, dir, s)
+		for _, l := range loaded {
+			_, err := s.Layer(l.Image)
+			require.NoError(t, err)
+		}
+		again, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
+		require.NoError(t, err)
+		require.Equal(t, loaded, again)
+	})
+}
+
+// A recipe gives tars of its sizes, whatever they are.
+func FuzzMake(f *testing.F) {
+	f.Add(int64(0), uint64(0))
+	f.Add(int64(511), uint64(1))
+	f.Add(int64(512), uint64(2))
+	f.Fuzz(func(t *testing.T, size int64, seed uint64) {
+		dir := t.TempDir()
+		s := openAt(t, dir)
+		size %= 1 << 20
+		ids, err := s.Make(t.Context(), image.Recipe{Layers: []int64{size}, Seed: seed})
+		if size < 0 {
+			require.Error(t, err)
+			requireEmpty(t, dir, s)
+			return
+		}
+		require.NoError(t, err)
+		require.Len(t, ids, 1)
+		requireConsistent(t, dir, s)
+	})
+}

@@ -5,6 +5,8 @@ package report
 import (
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -43,8 +45,12 @@ type Result struct {
 	Seed     uint64
 	Outcome  Outcome
 	Because  string // why it was skipped, is known, or is broken
+	Need     string // what a skipped one lacks, in a word: "docker", "resume"; may be ""
 	Failures []Failure
-	Trace    wire.Trace
+	// Trace is the wire as it was: not scrubbed, with the faults that struck.
+	Trace wire.Trace
+	// Names are what the scenario calls its content: digest → "layer1", "config".
+	Names map[digest.Digest]string
 	// Invariants are the standing invariants that were checked, in order.
 	Invariants []Invariant
 	Fired      []Count       // how often each declared fault struck

@@ -94,6 +94,9 @@ func (s *Scrubber) Text(text string) string {
 	return s.text(text)
 }
 
+// Secrets masks the listed secrets in a text and leaves everything else as it is.
+func (s *Scrubber) Secrets(text string) string { return s.secrets.mask(text) }
+
 func (s *Scrubber) text(text string) string { return s.secrets.mask(s.terms.replace(text)) }
 
 // exchange scrubs e in place.
@@ -103,6 +106,7 @@ func (s *Scrubber) exchange(e Exchange) Exchange {
 		e.At, e.Elapsed = 0, 0
 	}
 	e.Err = s.text(maskAddresses(s.terms.replace(e.Err)))
+	e.Request.Method = s.method(e.Request.Method)
 	e.Request.Host = s.secrets.mask(s.hostName(e.Request.Host))
 	if e.Route.Op == OpEvent {
 		e.Request.Target = s.text(e.Request.Target)
@@ -126,15 +130,24 @@ func (s *Scrubber) message(h *http.Header, b *Body, op Op) {
 	*h = s.header(*h)
 }
 
+// method scrubs a method that HTTP does not know: a client may send anything.
+func (s *Scrubber) method(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return s.secrets.mask(method)
+}
+
 // route reads the route anew, so that it says nothing that the target does not.
 func (s *Scrubber) route(e Exchange) Route {
 	if e.Request.Method != "" && e.Request.Target != "" {
 		return routeOfTarget(e.Request.Method, e.Request.Target)
 	}
 	r := e.Route
-	if r.Session != "" {
-		r.Session = s.sessionName(r.Session)
-	}
+	r.Session = s.secrets.mask(s.sessionName(r.Session))
+	r.Repository, r.From, r.Tag = s.secrets.mask(r.Repository), s.secrets.mask(r.From), s.secrets.mask(r.Tag)
+	r.ImageID, r.Digest = s.secrets.mask(r.ImageID), digest.Digest(s.secrets.mask(string(r.Digest)))
 	return r
 }
 

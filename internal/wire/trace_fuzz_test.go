@@ -132,7 +132,7 @@ func FuzzTrace(f *testing.F) {
 
 // places are all the strings of an exchange that come from outside.
 func places(e wire.Exchange) []string {
-	list := []string{e.Err, e.Request.Host, e.Request.Target, e.Route.Repository, e.Route.Tag, e.Route.Session, e.Route.From, e.Route.ImageID}
+	list := []string{e.Err, e.Request.Method, e.Request.Host, e.Request.Target, e.Route.Repository, e.Route.Tag, e.Route.Session, e.Route.From, e.Route.ImageID}
 	list = append(list, string(e.Request.Body.Head), string(e.Response.Body.Head))
 	for _, h := range []http.Header{e.Request.Header, e.Response.Header} {
 		for name, values := range h {

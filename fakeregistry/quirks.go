@@ -51,6 +51,7 @@ func Differences() []Difference {
 		{"referrers", "the referrers endpoint is there; distribution has none. See Quirks.NoReferrers."},
 		{"catalog", "/v2/_catalog, which is not in the specification, is 404."},
 		{"long-name", "a repository's name of more than 255 bytes is NAME_INVALID; distribution answers UNKNOWN, twice."},
+		{"last-of-nothing", "tags/list?last= of a repository without tags is NAME_UNKNOWN as without last; distribution answers an empty list."},
 		{"digest-as-asked", "a blob of another algorithm than sha256 is answered by the digest that was asked for, as the specification demands; distribution answers its sha256 digest."},
 	}
 }

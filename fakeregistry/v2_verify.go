@@ -31,7 +31,7 @@ func (v *V2) verifyManifest(ctx context.Context, repository string, m *manifest)
 	}
 	var errs Errors
 	for _, d := range m.blobs {
-		errs = v.verifyBlob(ctx, repository, d, errs)
+		errs = v.verifyBlob(ctx, repository, m.format, d, errs)
 	}
 	for _, d := range m.parts {
 		errs = v.verifyPart(ctx, repository, d, errs)
@@ -64,7 +64,7 @@ func (v *V2) verifySchema1(ctx context.Context, repository string, m *manifest) 
 	}
 	if !v.options.Quirks.LooseManifests {
 		for _, l := range m.schema1.FSLayers {
-			errs = v.verifyBlob(ctx, repository, ocispec.Descriptor{Digest: l.BlobSum}, errs)
+			errs = v.verifyBlob(ctx, repository, Schema1, ocispec.Descriptor{Digest: l.BlobSum}, errs)
 		}
 	}
 	if len(errs) > 0 {
@@ -83,13 +83,13 @@ var (
 )
 
 // verifyBlob adds what is wrong with a config or layer to errs.
-func (v *V2) verifyBlob(ctx context.Context, repository string, d ocispec.Descriptor, errs Errors) Errors {
+func (v *V2) verifyBlob(ctx context.Context, repository string, f Format, d ocispec.Descriptor, errs Errors) Errors {
 	missing := CodeManifestBlobUnknown.With(d.Digest)
 	if err := d.Digest.Validate(); err != nil {
 		return append(invalidDigest(err, errs), missing)
 	}
-	err := v.verifyURLs(d)
-	if err == nil && mustBeThere(d) {
+	elsewhere, err := v.livesElsewhere(f, d)
+	if err == nil && !elsewhere {
 		var stored digest.Digest
 		if stored, err = v.storage.Linked(ctx, repository, d.Digest); err == nil {
 			_, err = v.storage.StatContent(ctx, stored)
@@ -132,33 +132,6 @@ func invalidDigest(err error, errs Errors) Errors {
 	return append(errs, unknown(err)...)
 }
 
-// verifyURLs checks the addresses of a layer that lives elsewhere (P-308).
-func (v *V2) verifyURLs(d ocispec.Descriptor) error {
-	if d.MediaType == mediaTypeForeignLayer && len(d.URLs) == 0 {
-		return errMissingURL
-	}
-	if !isLayer(d.MediaType) {
-		return nil
-	}
-	for _, u := range d.URLs {
-		p, err := url.Parse(u)
-		if err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Fragment != "" || !v.options.ForeignLayers {
-			return errInvalidURL
-		}
-	}
-	return nil
-}
-
-// isLayer reports whether distribution looks at the URLs of a descriptor.
-func isLayer(mediaType string) bool {
-	switch mediaType {
-	case mediaTypeForeignLayer, ocispec.MediaTypeImageLayer, ocispec.MediaTypeImageLayerGzip,
-		nondistributable, nondistributableGzip:
-		return true
-	}
-	return false
-}
-
 // The media types of OCI layers that live elsewhere; the specification has
 // deprecated them, registries go on knowing them.
 const (
@@ -166,14 +139,28 @@ const (
 	nondistributableGzip = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 )
 
-// mustBeThere reports whether a blob must be in the repository: all but layers
-// that live elsewhere.
-func mustBeThere(d ocispec.Descriptor) bool {
-	switch d.MediaType {
-	case mediaTypeForeignLayer:
-		return false
-	case nondistributable, nondistributableGzip:
-		return len(d.URLs) == 0
+// livesElsewhere reports whether a layer need not be in the repository because
+// clients find it at its URLs (P-308). Each format looks at its own media types
+// only; OCI takes URLs of any layer, as long as it is there as well.
+func (v *V2) livesElsewhere(f Format, d ocispec.Descriptor) (bool, error) {
+	foreign := false
+	switch {
+	case f == Schema2 && d.MediaType == mediaTypeForeignLayer:
+		if len(d.URLs) == 0 {
+			return false, errMissingURL
+		}
+		foreign = true
+	case f == OCI && (d.MediaType == nondistributable || d.MediaType == nondistributableGzip):
+		foreign = len(d.URLs) > 0
+	case f == OCI && (d.MediaType == ocispec.MediaTypeImageLayer || d.MediaType == ocispec.MediaTypeImageLayerGzip):
+	default:
+		return false, nil
 	}
-	return true
+	for _, u := range d.URLs {
+		p, err := url.Parse(u)
+		if err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Fragment != "" || !v.options.ForeignLayers {
+			return false, errInvalidURL
+		}
+	}
+	return foreign, nil
 }

@@ -282,13 +282,21 @@ func (d *driver) Delete(ctx context.Context, path string) error {
 func (d *driver) RedirectURL(*http.Request, string) (string, error) { return "", nil }
 
 // Walk implements storagedriver.StorageDriver for what distribution walks: tags,
-// and the repositories of the catalogue.
-func (d *driver) Walk(ctx context.Context, path string, f storagedriver.WalkFn, _ ...func(*storagedriver.WalkOptions)) error {
+// and the repositories of the catalogue. As with distribution's own drivers, a
+// folder that is not there is an error only for a walk from its beginning.
+func (d *driver) Walk(ctx context.Context, path string, f storagedriver.WalkFn, options ...func(*storagedriver.WalkOptions)) error {
+	var o storagedriver.WalkOptions
+	for _, option := range options {
+		option(&o)
+	}
 	var found []string
 	switch p := parsePlace(path); p.kind {
 	case tagList:
 		var err error
 		if found, err = d.List(ctx, path); err != nil {
+			if errors.As(err, &storagedriver.PathNotFoundError{}) && strings.HasPrefix(o.StartAfterHint, path+"/") {
+				return nil
+			}
 			return err
 		}
 	case repositories:

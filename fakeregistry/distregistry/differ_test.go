@@ -1,4 +1,4 @@
-package fakeregistry_test
+package distregistry
 
 import (
 	"bytes"
@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
-	"github.com/pushcheck/pushcheck/fakeregistry/distregistry"
 )
 
 // An ask is one generated request, in words that both registries understand: what
@@ -69,6 +68,16 @@ func newSide(t *testing.T, r fakeregistry.Registry) *side {
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &side{url: server.URL, client: client, now: map[int]string{}, was: map[int]string{}}
+}
+
+// preload stores a generator's blobs in a registry.
+func preload(t *testing.T, r fakeregistry.Registry, g *generator) fakeregistry.Registry {
+	t.Helper()
+	for _, blob := range g.blobs {
+		_, _, err := r.Storage().PutBlob("lib/a", bytes.NewReader(blob))
+		require.NoError(t, err)
+	}
+	return r
 }
 
 func (s *side) ask(t *testing.T, a ask) said {
@@ -129,6 +138,9 @@ func hear(resp *http.Response, body []byte) said {
 		a.Length = 0
 		return a
 	}
+	if kind, _, several := strings.Cut(a.ContentType, "; boundary="); several {
+		a.ContentType, body = kind, nil // the boundary is random
+	}
 	if len(body) > 0 {
 		a.Body = digest.FromBytes(body)
 	}
@@ -142,20 +154,42 @@ var likeDistribution = fakeregistry.Quirks{NoSinglePost: true, NoReferrers: true
 // builds on, for some hundred requests, in order, over real connections.
 func TestV2AnswersAsDistribution(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
-		ours := newSide(t, fakeregistry.NewV2(fakeregistry.V2Options{Delete: true, Seed: seed, Quirks: likeDistribution}))
-		theirs := newSide(t, distregistry.New(distregistry.Options{Delete: true}))
+	for seed := range uint64(3) {
 		g := newGenerator(t, seed)
-		for i := range 250 {
+		ours := newSide(t, preload(t, fakeregistry.NewV2(fakeregistry.V2Options{Delete: true, Seed: seed, Quirks: likeDistribution}), g))
+		theirs := newSide(t, preload(t, New(Options{Delete: true}), g))
+		for i := range 200 {
 			compare(t, fmt.Sprintf("seed %d, request %d", seed, i), g.next(), ours, theirs)
 		}
+	}
+}
+
+// Distribution answers over our storage as it does over plain files.
+func TestStorageDriver(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		g := newGenerator(t, 100+seed)
+		g.modern = true
+		ours := newSide(t, New(Options{Delete: true, NoSchema1: true}))
+		theirs := newSide(t, plainDistribution())
+		for i := range g.blobs {
+			compare(t, "preload", ask{method: "POST", path: "/v2/lib/a/blobs/uploads/", opens: 1}, ours, theirs)
+			compare(t, "preload", ask{method: "PUT", session: 1, body: g.blobs[i], edit: func(u *url.URL) {
+				u.RawQuery += "&digest=" + digest.FromBytes(g.blobs[i]).String()
+			}}, ours, theirs)
+		}
+		for i := range 200 {
+			compare(t, fmt.Sprintf("seed %d, request %d", seed, i), g.next(), ours, theirs)
+		}
+		compare(t, "the catalogue", ask{method: "GET", path: "/v2/_catalog"}, ours, theirs)
+		compare(t, "the catalogue", ask{method: "GET", path: "/v2/_catalog?n=1&last=b"}, ours, theirs)
 	}
 }
 
 // So it does under other configurations.
 func TestV2AnswersAsDistributionConfigured(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]distregistry.Options{
+	for name, o := range map[string]Options{
 		"read-only":         {ReadOnly: true, Delete: true},
 		"no delete":         {},
 		"foreign layers":    {ForeignLayers: true, Delete: true},
@@ -165,11 +199,11 @@ func TestV2AnswersAsDistributionConfigured(t *testing.T) {
 			t.Parallel()
 			quirks := likeDistribution
 			quirks.RelativeLocation = o.RelativeLocation
-			ours := newSide(t, fakeregistry.NewV2(fakeregistry.V2Options{
-				Delete: o.Delete, ReadOnly: o.ReadOnly, ForeignLayers: o.ForeignLayers, Quirks: quirks,
-			}))
-			theirs := newSide(t, distregistry.New(o))
 			g := newGenerator(t, 7)
+			ours := newSide(t, preload(t, fakeregistry.NewV2(fakeregistry.V2Options{
+				Delete: o.Delete, ReadOnly: o.ReadOnly, ForeignLayers: o.ForeignLayers, Quirks: quirks,
+			}), g))
+			theirs := newSide(t, preload(t, New(o), g))
 			for i := range 120 {
 				compare(t, fmt.Sprintf("request %d", i), g.next(), ours, theirs)
 			}
@@ -181,8 +215,11 @@ func TestV2AnswersAsDistributionConfigured(t *testing.T) {
 func TestV2AnswersOddRequestsAsDistribution(t *testing.T) {
 	t.Parallel()
 	ours := newSide(t, fakeregistry.NewV2(fakeregistry.V2Options{Quirks: likeDistribution}))
-	theirs := newSide(t, distregistry.New(distregistry.Options{}))
+	theirs := newSide(t, New(Options{}))
 	for _, a := range oddRequests() {
+		if a.path == "/v2/_catalog" {
+			continue // see Differences
+		}
 		compare(t, "odd request", a, ours, theirs)
 	}
 }
@@ -194,10 +231,11 @@ func TestDifferencesFromDistribution(t *testing.T) {
 	d512 := digest.SHA512.FromString("x").String()
 	long := "/v2/" + strings.Repeat("n", 256) + "/tags/list"
 	asks := map[string][]ask{
-		"single-post": {{method: "POST", path: "/v2/a/blobs/uploads/?digest=" + digest.FromString("x").String(), body: []byte("x")}},
-		"referrers":   {{method: "GET", path: "/v2/a/referrers/" + digest.FromString("x").String()}},
-		"catalog":     {{method: "GET", path: "/v2/_catalog"}},
-		"long-name":   {{method: "GET", path: long}},
+		"single-post":     {{method: "POST", path: "/v2/a/blobs/uploads/?digest=" + digest.FromString("x").String(), body: []byte("x")}},
+		"referrers":       {{method: "GET", path: "/v2/a/referrers/" + digest.FromString("x").String()}},
+		"catalog":         {{method: "GET", path: "/v2/_catalog"}},
+		"long-name":       {{method: "GET", path: long}},
+		"last-of-nothing": {{method: "GET", path: "/v2/a/tags/list?last=x"}},
 		"digest-as-asked": {
 			{method: "POST", path: "/v2/a/blobs/uploads/", opens: 1},
 			{method: "PUT", session: 1, body: []byte("x"), edit: func(u *url.URL) { u.RawQuery += "&digest=" + d512 }},
@@ -207,7 +245,7 @@ func TestDifferencesFromDistribution(t *testing.T) {
 		requests := asks[d.Name]
 		require.NotEmpty(t, requests, d.Name)
 		ours := newSide(t, fakeregistry.NewV2(fakeregistry.V2Options{}))
-		theirs := newSide(t, distregistry.New(distregistry.Options{}))
+		theirs := newSide(t, New(Options{}))
 		var got, want said
 		for _, a := range requests {
 			got, want = ours.ask(t, a), theirs.ask(t, a)
@@ -221,7 +259,10 @@ func TestDifferencesFromDistribution(t *testing.T) {
 }
 
 // explained are the differences that show in generated requests.
-func explained(got, want said) bool {
+func explained(a ask, got, want said) bool {
+	if strings.Contains(a.path, "last=") && slices.Equal(got.Codes, []string{"NAME_UNKNOWN"}) && want.Status == 200 {
+		return true // last-of-nothing
+	}
 	if got.Status == 400 && slices.Equal(got.Codes, []string{"NAME_INVALID"}) && want.Status == 500 {
 		return true // long-name
 	}
@@ -236,7 +277,7 @@ func compare(t *testing.T, where string, a ask, ours, theirs *side) {
 	t.Helper()
 	got, want := ours.ask(t, a), theirs.ask(t, a)
 	diff := cmp.Diff(want, got)
-	if diff == "" || explained(got, want) || strings.HasPrefix(a.path, "/v2/_catalog") {
+	if diff == "" || explained(a, got, want) {
 		return
 	}
 	t.Errorf("%s: %s\n%s %s %v\n%.300s\ndistribution (-), ours (+):\n%s", where, a.doc, a.method, a.path, a.header, a.body, diff)

@@ -1,4 +1,4 @@
-package fakeregistry_test
+package distregistry
 
 import (
 	"bytes"
@@ -29,7 +29,10 @@ type generator struct {
 	held     map[int][]byte // what a session should hold
 	of       map[int]string // repository of a session
 	sent     [][]byte       // manifests that were sent
-	types    []string       // of those
+	stored   map[string][][]byte
+	queue    []ask  // what comes next, whatever the dice say
+	repo     string // that a manifest is being made for
+	modern   bool   // no schema 1
 }
 
 func newGenerator(t *testing.T, seed uint64) *generator {
@@ -38,12 +41,13 @@ func newGenerator(t *testing.T, seed uint64) *generator {
 	require.NoError(t, err)
 	g := &generator{
 		t: t, rand: rand.New(rand.NewPCG(seed, 1)), key: key,
-		repos: []string{"lib/a", "b", "some.host:80/c"}, held: map[int][]byte{}, of: map[int]string{},
+		repos: []string{"lib/a", "lib/a", "lib/a", "b", "some.host:80/c"}, held: map[int][]byte{}, of: map[int]string{}, stored: map[string][][]byte{},
 	}
 	for i := range 6 {
 		g.blobs = append(g.blobs, bytes.Repeat([]byte{byte('a' + i)}, 1<<(2*i)))
 	}
 	g.blobs = append(g.blobs, nil)
+	g.stored["lib/a"] = g.blobs // see preload
 	return g
 }
 
@@ -53,9 +57,16 @@ func pick[T any](g *generator, of ...T) T { return of[g.rand.IntN(len(of))] }
 func (g *generator) often(n int) bool { return g.rand.IntN(n) > 0 }
 
 func (g *generator) next() ask {
+	if len(g.queue) > 0 {
+		a := g.queue[0]
+		g.queue = g.queue[1:]
+		return a
+	}
 	switch n := g.rand.IntN(100); {
-	case n < 12:
+	case n < 5:
 		return g.open()
+	case n < 12:
+		return g.whole()
 	case n < 30:
 		return g.patch()
 	case n < 45:
@@ -82,6 +93,26 @@ func (g *generator) open() ask {
 	repo := pick(g, g.repos...)
 	g.of[g.sessions] = repo
 	return ask{doc: "open a session", method: http.MethodPost, path: "/v2/" + repo + "/blobs/uploads/", opens: g.sessions}
+}
+
+// whole pushes a blob as it should be.
+func (g *generator) whole() ask {
+	blob := pick(g, g.blobs...)
+	a := g.open()
+	repo := g.of[g.sessions]
+	g.queue = append(g.queue, ask{doc: "a whole blob", method: http.MethodPut, session: g.sessions, body: blob, edit: func(u *url.URL) {
+		u.RawQuery += "&digest=" + digest.FromBytes(blob).String()
+	}})
+	g.stored[repo] = append(g.stored[repo], blob)
+	return a
+}
+
+// known is a blob that the repository at hand should have, mostly.
+func (g *generator) known() []byte {
+	if s := g.stored[g.repo]; len(s) > 0 && g.often(9) {
+		return pick(g, s...)
+	}
+	return pick(g, g.blobs...)
 }
 
 func (g *generator) session() int { return max(1, g.sessions-g.rand.IntN(3)) }
@@ -207,6 +238,7 @@ const (
 )
 
 func (g *generator) putManifest() ask {
+	g.repo = pick(g, g.repos...)
 	contentType, body := g.document()
 	a := ask{doc: "a manifest", method: http.MethodPut, body: body, header: http.Header{}}
 	if contentType != "" {
@@ -216,16 +248,26 @@ func (g *generator) putManifest() ask {
 	if contentType != "" && !strings.Contains(contentType, ".v1+") && contentType != "application/json" || strings.Contains(contentType, "oci") {
 		d = digest.FromBytes(body)
 	}
-	reference := pick(g, "latest", "v1", "v2", d.String(), d.String(), digest.FromString("other").String(), "sha256:00", "-bad", strings.Repeat("t", 129))
-	a.path = "/v2/" + pick(g, g.repos...) + "/manifests/" + reference
-	g.sent, g.types = append(g.sent, body), append(g.types, contentType)
+	reference := pick(g, "latest", "v1", "v2", d.String(), d.String())
+	if !g.often(8) {
+		reference = pick(g, digest.FromString("other").String(), "sha256:00", "-bad", strings.Repeat("t", 129))
+	}
+	a.path = "/v2/" + g.repo + "/manifests/" + reference
+	g.sent = append(g.sent, body)
+	if g.often(3) {
+		g.queue = append(g.queue, g.read(g.repo, reference), g.read(g.repo, pick(g, reference, d.String())), g.lists())
+	}
 	return a
 }
 
 // document makes a manifest of some kind, whole or broken.
 func (g *generator) document() (contentType string, body []byte) {
 	if g.often(5) {
-		switch g.rand.IntN(5) {
+		kind := g.rand.IntN(5)
+		if g.modern && kind == 0 {
+			kind = 1
+		}
+		switch kind {
 		case 0:
 			return pick(g, "", "application/json", schema1.MediaType, schema1.MediaTypeSigned), g.schema1()
 		case 1:
@@ -270,15 +312,15 @@ func (g *generator) image(mediaType string) []byte {
 	}
 	doc := map[string]any{
 		"schemaVersion": 2, "mediaType": mediaType,
-		"config": g.descriptor("application/vnd.oci.image.config.v1+json", pick(g, g.blobs...)),
+		"config": g.descriptor("application/vnd.oci.image.config.v1+json", g.known()),
 	}
 	layers := []any{}
 	for range g.rand.IntN(3) {
-		l := g.descriptor(layerType, pick(g, g.blobs...))
+		l := g.descriptor(layerType, g.known())
 		if !g.often(8) {
 			l["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 		}
-		if !g.often(6) {
+		if !g.often(10) {
 			l["urls"] = []string{pick(g, "https://example.com/layer", "ftp://example.com/x", "http://x/#f")}
 		}
 		layers = append(layers, l)
@@ -303,7 +345,7 @@ func (g *generator) index(mediaType string) []byte {
 	for range g.rand.IntN(3) {
 		child := []byte("absent")
 		if len(g.sent) > 0 && g.often(5) {
-			child = pick(g, g.sent...)
+			child = g.sent[len(g.sent)-1-g.rand.IntN(min(5, len(g.sent)))]
 		}
 		m := g.descriptor(pick(g, typeOCI, typeSchema2), child)
 		m["platform"] = map[string]string{"architecture": pick(g, "amd64", "arm64"), "os": "linux"}
@@ -324,7 +366,7 @@ func (g *generator) index(mediaType string) []byte {
 func (g *generator) schema1() []byte {
 	m := schema1.Manifest{SchemaVersion: 1, Name: pick(g, "lib/a", "b", "other"), Tag: pick(g, "latest", "v1"), Architecture: "amd64"}
 	for i := range 1 + g.rand.IntN(2) {
-		blob := pick(g, g.blobs...)
+		blob := g.known()
 		if !g.often(8) {
 			blob = []byte("absent")
 		}
@@ -366,24 +408,31 @@ func encode(t *testing.T, doc any) []byte {
 }
 
 func (g *generator) manifest() ask {
-	a := ask{doc: "a manifest", method: pick(g, "GET", "GET", "GET", "HEAD", "HEAD", "DELETE", "POST"), header: http.Header{}}
 	reference := pick(g, "latest", "v1", "v2", "absent")
 	if len(g.sent) > 0 && g.often(3) {
-		i := g.rand.IntN(len(g.sent))
-		d, _ := schema1.Digest(g.sent[i])
+		d, _ := schema1.Digest(pick(g, g.sent...))
 		reference = d.String()
-		if !g.often(6) {
-			a.header.Set("If-None-Match", pick(g, `"`+reference+`"`, reference, `"x"`))
-		}
 	}
 	if !g.often(12) {
 		reference = pick(g, "sha256:abc", digest.FromString("absent").String(), "bad/ref", ".x")
 	}
-	a.path = "/v2/" + pick(g, g.repos...) + "/manifests/" + reference
+	a := g.read(pick(g, g.repos...), reference)
+	if !g.often(4) {
+		a.method = pick(g, "DELETE", "POST")
+	}
+	return a
+}
+
+// read asks for a manifest.
+func (g *generator) read(repo, reference string) ask {
+	a := ask{doc: "a manifest", method: pick(g, "GET", "GET", "HEAD"), header: http.Header{}, path: "/v2/" + repo + "/manifests/" + reference}
 	for _, one := range []string{typeSchema2, typeList, typeOCI, typeIndex} {
 		if g.often(3) {
 			a.header.Add("Accept", one+pick(g, "", "; q=0.5", ", text/plain"))
 		}
+	}
+	if !g.often(8) {
+		a.header.Set("If-None-Match", pick(g, `"`+reference+`"`, reference, `"x"`))
 	}
 	return a
 }
@@ -394,7 +443,7 @@ func (g *generator) lists() ask {
 	}
 	return ask{
 		doc: "tags", method: pick(g, "GET", "GET", "GET", "DELETE"),
-		path: "/v2/" + pick(g, append(g.repos, "absent")...) + "/tags/list" + pick(g, "", "?n=1", "?n=2&last=latest", "?n=0", "?n=-1", "?n=x", "?last=v1", "?n=100"),
+		path: "/v2/" + pick(g, "lib/a", "lib/a", "b", "absent") + "/tags/list" + pick(g, "", "", "?n=1", "?n=2", "?n=3", "?n=2&last=latest", "?n=0", "?n=-1", "?n=x", "?last=v1", "?n=100"),
 	}
 }
 

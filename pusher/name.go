@@ -23,7 +23,7 @@ type Name struct {
 // Errors: docker 1.8's, in its words (P-052, P-053).
 func ParseName(repository string) (Name, error) {
 	if strings.Contains(repository, "://") {
-		return Name{}, errors.New(`Invalid repository name (ex: "registry.domain.tld/myrepos")`)
+		return Name{}, errors.New(`Invalid repository name (ex: "registry.domain.tld/myrepos")`) //nolint:staticcheck,revive // docker's words
 	}
 	index, remote := splitName(repository)
 	if index == "index."+officialIndex {

@@ -43,31 +43,50 @@ func readCerts(conf *tls.Config, dir string) error {
 		names = append(names, e.Name())
 	}
 	for _, name := range names {
-		base := strings.TrimSuffix(name, filepath.Ext(name))
 		switch filepath.Ext(name) {
 		case ".crt":
-			pem, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil {
-				return err
-			}
-			if conf.RootCAs == nil {
-				conf.RootCAs = x509.NewCertPool()
-			}
-			conf.RootCAs.AppendCertsFromPEM(pem)
-		case ".cert":
-			if !slices.Contains(names, base+".key") {
-				return fmt.Errorf("Missing key %s for certificate %s", base+".key", name) //nolint:staticcheck,revive // docker's words
-			}
-			pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name), filepath.Join(dir, base+".key"))
-			if err != nil {
-				return err
-			}
-			conf.Certificates = append(conf.Certificates, pair)
-		case ".key":
-			if !slices.Contains(names, base+".cert") {
-				return fmt.Errorf("Missing certificate %s for key %s", base+".cert", name) //nolint:staticcheck,revive // docker's words
-			}
+			err = addRoot(conf, filepath.Join(dir, name))
+		case ".cert", ".key":
+			err = addPair(conf, dir, name, names)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// addRoot makes a certificate one of the roots; the system's no longer count.
+func addRoot(conf *tls.Config, path string) error {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if conf.RootCAs == nil {
+		conf.RootCAs = x509.NewCertPool()
+	}
+	conf.RootCAs.AppendCertsFromPEM(pem)
+	return nil
+}
+
+// addPair adds a client certificate with its key, which must be among the names
+// of the directory; a key is only looked at for whether its certificate is.
+func addPair(conf *tls.Config, dir, name string, names []string) error {
+	base := strings.TrimSuffix(name, filepath.Ext(name))
+	cert, key := base+".cert", base+".key"
+	if name == key {
+		if !slices.Contains(names, cert) {
+			return fmt.Errorf("Missing certificate %s for key %s", cert, key) //nolint:staticcheck,revive // docker's words
+		}
+		return nil
+	}
+	if !slices.Contains(names, key) {
+		return fmt.Errorf("Missing key %s for certificate %s", key, cert) //nolint:staticcheck,revive // docker's words
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, cert), filepath.Join(dir, key))
+	if err != nil {
+		return err
+	}
+	conf.Certificates = append(conf.Certificates, pair)
 	return nil
 }

@@ -64,7 +64,7 @@ func certsDir(t *testing.T, host string, files map[string][]byte) string {
 	return dir
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS(t *testing.T) { //nolint:tparallel // its cases share what the registry saw
 	t.Parallel()
 	server, client := newPair(t), newPair(t)
 	own, err := tls.X509KeyPair(server.cert, server.key)
@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 		{name: "a client certificate", files: map[string][]byte{"ca.crt": server.cert, "c.cert": client.cert, "c.key": client.key, "readme": nil}, shown: 1},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // they share what the registry saw
+		t.Run(tt.name, func(t *testing.T) {
 			config := Config{CertsDir: certsDir(t, host, tt.files)}
 			if !tt.insecure {
 				config.Secure = []string{host}

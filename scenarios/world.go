@@ -26,7 +26,8 @@ type world struct {
 	seed     uint64
 	era      pusher.Era
 	clock    *clock.Virtual
-	dir      string // of this run only
+	served   clock.Clock // of a world that is served to others; nil while a scenario runs
+	dir      string      // of this run only
 	hosts    []*host
 	store    *image.Store
 	contents *contents
@@ -56,6 +57,7 @@ type changes struct {
 	era      func(*pusher.Era)
 	registry func(host int, r fakeregistry.Registry) fakeregistry.Registry
 	trace    func(wire.Trace) wire.Trace
+	config   func(host int, c *fakeregistry.Config)
 }
 
 // newWorld builds a world below dir. The caller closes it, also after an error.
@@ -109,7 +111,7 @@ func (w *world) connect(log *slog.Logger) error {
 	}
 	c := pusher.Config{
 		Era: w.era, Images: w.store, V2Only: w.s.Client.V2Only, TempDir: temp,
-		Clock: w.clock, Recorder: w.recorder, Dial: w.dial, Log: log,
+		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
 	if w.s.Client.Secure {
 		for _, h := range w.hosts {
@@ -126,6 +128,13 @@ func (w *world) connect(log *slog.Logger) error {
 	w.client, err = pusher.New(c)
 	return err
 }
+
+// A heldClock is the clock of a client whose caller is at work already: the runner
+// works for the whole scenario, and a push must not be counted on top of it.
+type heldClock struct{ clock.Clock }
+
+// Work implements clock.Clock.
+func (heldClock) Work() func() { return func() {} }
 
 // trust puts the CA of each host where docker looks for it (P-057).
 func (w *world) trust(dir string) error {

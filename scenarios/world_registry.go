@@ -34,7 +34,10 @@ func (w *world) start(log *slog.Logger, c changes) error {
 			served = &probed{Registry: served, world: w}
 		}
 		config := fakeregistry.Config{
-			Registry: served, Guard: newGuard(spec), Seed: w.seed, TLS: spec.TLS, Contents: w.uploads(), Clock: w.clock, Log: log,
+			Registry: served, Guard: newGuard(spec), Seed: w.seed, TLS: spec.TLS, Contents: w.uploads(), Clock: w.time(), Log: log,
+		}
+		if c.config != nil {
+			c.config(i, &config)
 		}
 		if h.server, err = fakeregistry.Start(config); err != nil {
 			return fmt.Errorf("registry: %w", err)
@@ -76,7 +79,7 @@ func (w *world) newRegistry(r Registry) (fakeregistry.Registry, inspector, error
 
 // v1Options is our own V1 as a scenario wants it.
 func (w *world) v1Options(r Registry) fakeregistry.V1Options {
-	o := fakeregistry.V1Options{Seed: w.seed, Clock: w.clock, Index: r.Style == "index"}
+	o := fakeregistry.V1Options{Seed: w.seed, Clock: w.time(), Index: r.Style == "index"}
 	if o.Index {
 		o.Users = r.Users
 	}

@@ -59,8 +59,9 @@ func NewScrubber(secrets ...string) *Scrubber {
 	return &Scrubber{secrets: newSecrets(secrets), hosts: map[string]string{}, sessions: map[string]string{}}
 }
 
-// Scrub returns a stable copy of t that is free of secrets. It is idempotent:
-// Scrub(Scrub(t)) equals Scrub(t).
+// Scrub returns a stable copy of t that is free of secrets. It is idempotent,
+// Scrub(Scrub(t)) equals Scrub(t), unless a listed secret has punctuation that
+// means something in a header or a URL.
 func Scrub(t Trace, secrets ...string) Trace { return NewScrubber(secrets...).Trace(t) }
 
 // Trace returns a scrubbed copy of t. Everything in t is learnt from before

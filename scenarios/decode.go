@@ -138,7 +138,7 @@ func (d *decoder) scenarioFields(s *Scenario, client func(*node)) []field {
 		{"timeout", func(n *node) { s.Timeout = d.duration(n, "timeout") }},
 		{"cleanup", func(n *node) { s.Cleanup = d.boolean(n, "cleanup") }},
 		{"format", func(n *node) {
-			if v := d.integer(n, "format", 1, 1<<30); v > 1 {
+			if v := d.integer(n, "format", 1, 1<<30); v > FormatVersion {
 				d.fail(n.at, "", "format %d is newer than this version, which reads format 1", v)
 			}
 		}},

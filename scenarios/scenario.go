@@ -19,6 +19,10 @@ type (
 	Pattern = wire.Pattern
 )
 
+// FormatVersion is the number of the file format that this version reads: a file
+// that says no format is of the first.
+const FormatVersion = 1
+
 // A Scenario is one run of a file: a case of it, with one client and one set of
 // matrix values. It is data: it has no behaviour, and a Runner does not change
 // it. The zero value of every field is the format's default, so that a Scenario

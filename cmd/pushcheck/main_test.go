@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"pushcheck": main})
+}
+
+// TestScripts runs the command as a user does: arguments, files, exit codes and
+// what both streams say. Each file of testdata/script is one story.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	app := appTarPath(t)
+	examples, err := filepath.Abs("../../docs/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve": scriptServe, "dockerconfig": scriptDockerConfig, "exits": scriptExits,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("APP", app)
+			env.Setenv("EXAMPLES", examples)
+			return nil
+		},
+	})
+}
+
+// appTarPath is the archive of testdata, from wherever a command runs.
+func appTarPath(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("testdata/docker-1.8.3-app.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// scriptServe starts `pushcheck serve` for as long as the script runs, and sets
+// a variable to its host: serve NAME ARGUMENT…
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve NAME ARGUMENT…")
+	}
+	cmd := exec.Command("pushcheck", append([]string{"serve"}, args[1:]...)...)
+	cmd.Dir = ts.MkAbs(".")
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	cmd.Stderr = ts.Stderr()
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	var said strings.Builder
+	for s := bufio.NewScanner(out); s.Scan(); {
+		fmt.Fprintln(&said, s.Text())
+		if m := regexp.MustCompile(`^registry +https?://(\S+)`).FindStringSubmatch(s.Text()); m != nil {
+			ts.Setenv(args[0], m[1])
+		}
+		if strings.HasPrefix(s.Text(), "ready") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return
+		}
+	}
+	ts.Fatalf("serve ended:\n%s", said.String())
+}
+
+// scriptDockerConfig writes what `docker login` leaves behind: dockerconfig FILE
+// HOST USER PASSWORD-FILE.
+func scriptDockerConfig(ts *testscript.TestScript, _ bool, args []string) {
+	password := strings.TrimSpace(ts.ReadFile(args[3]))
+	auth := base64.StdEncoding.EncodeToString([]byte(args[2] + ":" + password))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, `{"auths": {%q: {"auth": %q}}}`, args[1], auth), 0o600))
+}
+
+// scriptExits runs a command that must end with a code: exits CODE COMMAND…
+func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
+	want := args[0]
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), got, want)
+	}
+}

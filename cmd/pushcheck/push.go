@@ -1,0 +1,331 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/scenarios"
+)
+
+type pushFlags struct {
+	era, image, user, ca, trace, cache, progress string
+	passwordStdin, insecure, allTags, json       bool
+}
+
+func newPush(o outside) *cobra.Command {
+	var f pushFlags
+	cmd := &cobra.Command{
+		Use:   "push IMAGE HOST/REPOSITORY[:TAG]",
+		Short: "push a local image to a registry, as docker does",
+		Long: `push pushes an image to a registry, as the docker of an era does. IMAGE is a
+"docker save" archive of any age, or an OCI layout as a folder or a tar. Where it
+holds several images, the target's tag picks the one of that tag, and --image
+another.
+
+Credentials are those of --user, or else what docker's own config.json and
+credential helpers have for the registry.`,
+		Example: `  pushcheck push app.tar 127.0.0.1:5000/lib/app:latest
+  pushcheck push --user alice --password-stdin app.tar registry.example/lib/app < password`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage("write: pushcheck push IMAGE HOST/REPOSITORY[:TAG]", "push takes an image and where to, not %s", plural(len(args), "argument"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), args, f, o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.era, "era", "docker-1.8", "push as this `docker` does")
+	flags.StringVar(&f.image, "image", "", "push this image of the archive (`NAME:TAG`; with --all-tags its repository)")
+	flags.BoolVar(&f.allTags, "all-tags", false, "push every tag of the repository")
+	flags.StringVar(&f.user, "user", "", "log in as `NAME`; the password comes with --password-stdin")
+	flags.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from standard input")
+	flags.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP, and certificates that nobody vouches for")
+	flags.StringVar(&f.ca, "ca", "", "trust the certificates in this `FILE` (PEM) for the registry, and no others")
+	flags.BoolVar(&f.json, "json", false, "write the stream of docker's engine to standard output")
+	flags.StringVar(&f.trace, "trace", "", "write what went over the wire to this `FILE`")
+	flags.StringVar(&f.progress, "progress", "auto", "auto, bars or plain")
+	flags.StringVar(&f.cache, "cache", "", "remember the digests of layers in this `FOLDER`; none remembers nothing")
+	_ = cmd.RegisterFlagCompletionFunc("era", fixed(eraNames()...))
+	_ = cmd.RegisterFlagCompletionFunc("progress", fixed("auto", "bars", "plain"))
+	return cmd
+}
+
+func push(ctx context.Context, args []string, f pushFlags, o outside) error {
+	to, err := parseTarget(args[1])
+	if err != nil {
+		return err
+	}
+	era, err := findEra(f.era)
+	if err != nil {
+		return err
+	}
+	show, err := f.shower(era, o)
+	if err != nil {
+		return err
+	}
+	login, err := f.credentials(to.host, o)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "pushcheck-")
+	if err != nil {
+		return broken("", err)
+	}
+	defer os.RemoveAll(dir)
+	store, tags, err := f.load(ctx, args[0], to, dir)
+	if err != nil {
+		return pushError(ctx, err)
+	}
+	defer store.Close()
+	cache := digestCache{dir: f.cacheDir(o), era: era.Name}
+	cache.fill(store)
+
+	config := pusher.Config{Era: era, Images: store, TempDir: dir, Recorder: wire.NewRecorder(clock.Real(), nil)}
+	if err := f.trust(&config, to.host, dir); err != nil {
+		return err
+	}
+	client, err := pusher.New(config)
+	if err != nil {
+		return broken("", err)
+	}
+	tag := ""
+	if !f.allTags {
+		for tag = range tags {
+		}
+	}
+	_, err = client.Push(ctx, to.name, tag, pusher.Options{Credentials: login, Progress: show})
+	cache.keep(store)
+	if f.trace != "" {
+		if err := writeTrace(f.trace, config.Recorder.Trace(), login); err != nil {
+			return broken("", err)
+		}
+	}
+	return pushError(ctx, err)
+}
+
+// load loads the archive into a store of its own and tags what goes out.
+func (f pushFlags) load(ctx context.Context, path string, to target, dir string) (*image.Store, map[string]string, error) {
+	store, err := image.Open(filepath.Join(dir, "images"))
+	if err != nil {
+		return nil, nil, broken("", err)
+	}
+	fail := func(err error) (*image.Store, map[string]string, error) {
+		store.Close()
+		return nil, nil, err
+	}
+	loaded, err := store.Load(ctx, path)
+	if err != nil {
+		if ctx.Err() != nil {
+			return fail(ctx.Err())
+		}
+		return fail(usage("an image is a docker save archive or an OCI layout (a folder or a tar)", "%v", err))
+	}
+	tags, err := choose(loaded, to, f.image, f.allTags)
+	if err != nil {
+		return fail(inFile(path, err))
+	}
+	for tag, id := range tags {
+		if err := store.Tag(to.name, tag, id); err != nil {
+			return fail(broken("", err))
+		}
+	}
+	return store, tags, nil
+}
+
+func inFile(path string, err error) error {
+	if exit := new(exitError); errors.As(err, &exit) {
+		return &exitError{code: exit.code, err: fmt.Errorf("%s: %w", path, exit.err), hint: exit.hint}
+	}
+	return err
+}
+
+// trust says whom to believe: nobody in particular, anybody, or one CA.
+func (f pushFlags) trust(c *pusher.Config, host, dir string) error {
+	if f.insecure && f.ca != "" {
+		return usage("leave one of them out", "--insecure believes any certificate, --ca only one")
+	}
+	if f.insecure {
+		c.InsecureRegistries = []string{host}
+	}
+	if f.ca == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(f.ca)
+	if err != nil {
+		return usage("", "--ca: %v", err)
+	}
+	c.Secure, c.CertsDir = []string{host}, filepath.Join(dir, "certs.d")
+	certs := filepath.Join(c.CertsDir, host)
+	if err := os.MkdirAll(certs, 0o700); err != nil {
+		return broken("", err)
+	}
+	if err := os.WriteFile(filepath.Join(certs, "ca.crt"), pem, 0o600); err != nil {
+		return broken("", err)
+	}
+	return nil
+}
+
+// credentials are what the flags say, or else what docker has. They are never
+// shown.
+func (f pushFlags) credentials(host string, o outside) (pusher.Credentials, error) {
+	if strings.Contains(f.user, ":") {
+		return pusher.Credentials{}, usage("write --user NAME --password-stdin and give the password on standard input",
+			"--user takes a name alone: a password on the command line can be read by every user of the machine")
+	}
+	if f.passwordStdin && f.user == "" {
+		return pusher.Credentials{}, usage("write --user NAME too", "--password-stdin without --user")
+	}
+	if f.user != "" && !f.passwordStdin {
+		return pusher.Credentials{}, usage("write --password-stdin and give the password on standard input", "--user without --password-stdin")
+	}
+	if f.user == "" {
+		config, path, err := readDockerConfig(o)
+		if err != nil {
+			return pusher.Credentials{}, broken("docker wrote this file; DOCKER_CONFIG names another folder", err)
+		}
+		found, err := config.credentials(host)
+		if err != nil {
+			return pusher.Credentials{}, broken("docker's configuration names it; --user and --password-stdin do without", fmt.Errorf("%s: %w", path, err))
+		}
+		return found, nil
+	}
+	line, err := bufio.NewReader(o.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return pusher.Credentials{}, broken("", fmt.Errorf("standard input: %w", err))
+	}
+	password := strings.TrimRight(line, "\r\n")
+	if password == "" {
+		return pusher.Credentials{}, usage("", "standard input holds no password")
+	}
+	return pusher.Credentials{Username: f.user, Password: password}, nil
+}
+
+// shower is what shows the progress.
+func (f pushFlags) shower(era pusher.Era, o outside) (func(pusher.Event), error) {
+	if f.json {
+		stream := pusher.NewStream(o.stdout, era)
+		return func(e pusher.Event) { _ = stream.Write(e) }, nil // a reader that went away changes nothing about the push
+	}
+	columns, isTerminal := o.terminal(o.stdout)
+	switch f.progress {
+	case "auto":
+	case "bars":
+		isTerminal, columns = true, max(columns, 80)
+	case "plain":
+		isTerminal = false
+	default:
+		return nil, usage("", "--progress is auto, bars or plain, not %q", f.progress)
+	}
+	if isTerminal {
+		return (&bars{w: o.stdout, columns: columns}).show, nil
+	}
+	return (&lines{w: o.stdout}).show, nil
+}
+
+func pushError(ctx context.Context, err error) error {
+	var exit *exitError
+	var failed *pusher.FailedError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &exitError{code: scenarios.ExitInterrupted, err: errors.New("interrupted; the push has been given up")}
+	case errors.As(err, &exit):
+		return err
+	case errors.As(err, &failed):
+		return &exitError{code: scenarios.ExitFailed, err: failed, hint: reasons(failed)}
+	}
+	return &exitError{code: scenarios.ExitFailed, err: err}
+}
+
+// reasons lists what happened at every endpoint, where docker shows one.
+func reasons(failed *pusher.FailedError) string {
+	var b strings.Builder
+	for _, a := range failed.Attempts {
+		what := "tried"
+		if a.Skipped {
+			what = "skipped"
+		}
+		fmt.Fprintf(&b, "%s %s over V%d", what, a.Endpoint.URL, a.Endpoint.Version)
+		if a.Err != nil {
+			b.WriteString(": " + strings.ReplaceAll(a.Err.Error(), "\n", "\n    "))
+		}
+		b.WriteString("\n  ")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func writeTrace(path string, t wire.Trace, login pusher.Credentials) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(file, wire.FormatTrace(t, secrets(login)...)); err != nil {
+		file.Close()
+		return err
+	}
+	return file.Close()
+}
+
+// secrets are what must never be in a trace, however a registry sends it back.
+func secrets(login pusher.Credentials) []string {
+	return slices.DeleteFunc([]string{login.Password, login.IdentityToken, login.RegistryToken}, func(s string) bool { return s == "" })
+}
+
+// cacheDir is where digests are remembered between pushes; "" is nowhere.
+func (f pushFlags) cacheDir(o outside) string {
+	if f.cache == "none" {
+		return ""
+	}
+	if f.cache != "" {
+		return f.cache
+	}
+	if dir := o.getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "pushcheck")
+	}
+	if home := o.getenv("HOME"); home != "" {
+		return filepath.Join(home, ".cache", "pushcheck")
+	}
+	return ""
+}
+
+func findEra(name string) (pusher.Era, error) {
+	for _, e := range pusher.Eras() {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	if near := nearest(name, eraNames()); near != "" {
+		return pusher.Era{}, usage("", "there is no era %q; did you mean %s?", name, near)
+	}
+	return pusher.Era{}, usage("", "there is no era %q; there is %s", name, strings.Join(eraNames(), ", "))
+}
+
+func eraNames() []string {
+	var names []string
+	for _, e := range pusher.Eras() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "one " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/pushcheck/pushcheck/internal/report"
+	"github.com/pushcheck/pushcheck/scenarios"
+)
+
+type runFlags struct {
+	selection
+	client                       string
+	seed                         uint64
+	runs, parallel, verbose      int
+	timeout, deadline            time.Duration
+	failFast, trace, quiet, json bool
+	color, progress, junit       string
+}
+
+func newRun(o outside) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:               "run [SCENARIO…]",
+		Short:             "run scenarios; what pushcheck does without a command",
+		Long:              rootLong,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completeScenarios,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runScenarios(cmd.Context(), args, f, o) },
+	}
+	f.flags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
+	_ = cmd.RegisterFlagCompletionFunc("client", fixed(eraNames()...))
+	_ = cmd.RegisterFlagCompletionFunc("color", fixed("auto", "always", "never"))
+	_ = cmd.RegisterFlagCompletionFunc("progress", fixed("auto", "plain", "none"))
+	return cmd
+}
+
+func (f *runFlags) flags(flags *pflag.FlagSet) {
+	f.selection.flags(flags)
+	flags.StringVar(&f.client, "client", "", "push as this `ERA` instead of the files' own clients")
+	flags.Uint64Var(&f.seed, "seed", 0, "the first seed; each file's own unless given")
+	flags.IntVar(&f.runs, "runs", 0, "run each scenario with so many seeds; each file's own number unless given")
+	flags.IntVar(&f.parallel, "parallel", 0, "so many scenarios at once; the number of processors unless given")
+	flags.DurationVar(&f.timeout, "timeout", 0, "of a scenario's own time, such as 30s, in place of the file's")
+	flags.DurationVar(&f.deadline, "deadline", 0, "of the whole run's real time, such as 10m")
+	flags.BoolVar(&f.failFast, "fail-fast", false, "end at the first scenario that fails")
+	flags.CountVarP(&f.verbose, "verbose", "v", "say more; -vv more still")
+	flags.BoolVar(&f.trace, "trace", false, "show the whole wire of every scenario")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show failures only")
+	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
+	flags.StringVar(&f.progress, "progress", "auto", "the live line: auto, plain or none")
+	flags.BoolVar(&f.json, "json", false, "write events to standard output, one JSON object a line, and text to standard error")
+	flags.StringVar(&f.junit, "junit", "", "write a JUnit report to this `FILE`")
+}
+
+// Ends of a run that are not the user's.
+var (
+	errFailFast = errors.New("the first failure ended the run")
+	errDeadline = errors.New("the deadline ended the run")
+)
+
+func runScenarios(ctx context.Context, args []string, f runFlags, o outside) error {
+	list, err := f.load(args, o)
+	if err != nil {
+		return err
+	}
+	if err := f.as(list); err != nil {
+		return err
+	}
+	sink, finish, err := f.sinks(len(list), o)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if f.deadline > 0 {
+		timer := time.AfterFunc(f.deadline, func() { end(errDeadline) })
+		defer timer.Stop()
+	}
+	began := time.Now()
+	summary, runErr := f.runner(sink, end, o).Run(ctx, list)
+	counted := tally(summary)
+	counted.Seed, counted.Elapsed, counted.Interrupted = f.seed, time.Since(began), len(summary.Results) < len(list)
+	if err := finish(counted); err != nil {
+		return broken("", err)
+	}
+	return verdict(ctx, summary, runErr, len(list), f)
+}
+
+// runner is the runner that the flags describe. end ends the run.
+func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outside) *scenarios.Runner {
+	r := &scenarios.Runner{Parallel: f.parallel, Seed: f.seed, Runs: f.runs, Timeout: f.timeout, Emit: sink.Result}
+	r.Started = func(s *scenarios.Scenario) { sink.Start(f.named(s)) }
+	r.Done = func(res scenarios.Result) {
+		sink.Ended(report.Run{ID: res.ID, Title: res.Title, Client: res.Client, Seed: res.Seed, Secrets: res.Secrets})
+		if f.failFast && res.Outcome == report.Fail {
+			end(errFailFast)
+		}
+	}
+	if f.verbose > 1 {
+		r.Log = slog.New(slog.NewTextHandler(o.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return r
+}
+
+// named is what a scenario is called while it runs.
+func (f runFlags) named(s *scenarios.Scenario) report.Run {
+	seed := s.Seed
+	if f.seed > 0 {
+		seed = f.seed
+	}
+	return report.Run{ID: s.ID, Title: s.Title, Client: scenarios.ClientName(s.Client), Seed: max(seed, 1)}
+}
+
+// as makes every scenario push as --client says.
+func (f runFlags) as(list []*scenarios.Scenario) error {
+	if f.client == "" {
+		return nil
+	}
+	if _, err := findEra(f.client); err != nil {
+		return err
+	}
+	for i, s := range list {
+		changed := *s
+		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = f.client, "", "", nil
+		list[i] = &changed
+	}
+	return nil
+}
+
+// sinks are the reports that the flags ask for. finish ends them.
+func (f runFlags) sinks(total int, o outside) (sink report.Sink, finish func(report.Summary) error, err error) {
+	text, err := f.text(total, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	sinks := []report.Sink{text}
+	if f.json {
+		sinks = append(sinks, report.NewJSON(o.stdout))
+	}
+	var file *os.File
+	if f.junit != "" {
+		if file, err = os.Create(f.junit); err != nil {
+			return nil, nil, broken("--junit takes a file in a folder that exists", err)
+		}
+		sinks = append(sinks, report.NewJUnit(file))
+	}
+	sink = report.All(sinks...)
+	return sink, func(s report.Summary) error {
+		err := sink.Summary(s)
+		if file != nil {
+			err = errors.Join(err, file.Close())
+		}
+		return err
+	}, nil
+}
+
+// text is the report for people, on standard error where --json has the other.
+func (f runFlags) text(total int, o outside) (report.Sink, error) {
+	var w io.Writer = o.stdout
+	if f.json {
+		w = o.stderr
+	}
+	columns, isTerminal := o.terminal(w)
+	options := report.TextOptions{
+		Color: isTerminal, Live: isTerminal, Total: total, Width: columns, Now: time.Now,
+		Quiet: f.quiet, Verbose: f.verbose, Trace: f.trace,
+	}
+	switch f.color {
+	case "auto":
+		if _, set := o.env("NO_COLOR"); set {
+			options.Color = false
+		}
+	case "always", "never":
+		options.Color = f.color == "always"
+	default:
+		return nil, usage("", "--color is auto, always or never, not %q", f.color)
+	}
+	switch f.progress {
+	case "auto":
+	case "plain", "none":
+		options.Live = false
+	default:
+		return nil, usage("", "--progress is auto, plain or none, not %q", f.progress)
+	}
+	return report.NewText(w, options), nil
+}
+
+func tally(s scenarios.Summary) report.Summary {
+	var t report.Tally
+	for _, r := range s.Results {
+		t.Add(r)
+	}
+	return t.Summary()
+}
+
+// verdict is the exit code, and what the reports have not said.
+func verdict(ctx context.Context, s scenarios.Summary, err error, chosen int, f runFlags) error {
+	unfinished := fmt.Sprintf("%d of %s had finished", len(s.Results), plural(chosen, "scenario"))
+	cause := context.Cause(ctx)
+	switch code := scenarios.ExitCode(s, err); {
+	case errors.Is(cause, errFailFast):
+		return &exitError{code: scenarios.ExitFailed}
+	case errors.Is(cause, errDeadline) && s.Counts[report.Fail] > 0:
+		return &exitError{code: scenarios.ExitFailed, err: fmt.Errorf("the deadline of %s ended the run; %s", f.deadline, unfinished)}
+	case errors.Is(cause, errDeadline):
+		return broken("", fmt.Errorf("the deadline of %s ended the run; %s", f.deadline, unfinished))
+	case code == scenarios.ExitInterrupted:
+		return &exitError{code: code, err: fmt.Errorf("interrupted; %s", unfinished)}
+	case code == scenarios.ExitUsage:
+		return &exitError{code: code, err: errors.New(strings.TrimSpace(err.Error()))}
+	case code != scenarios.ExitOK:
+		return &exitError{code: code}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/scenarios"
+)
+
+type serveFlags struct {
+	registry, scenario, listen, auth, user, passwordFile, ca string
+	tls, expose                                              bool
+	seed                                                     uint64
+}
+
+var registryKinds = []string{scenarios.KindV2, scenarios.KindFake, scenarios.KindV1, scenarios.KindBoth}
+
+func newServe(o outside) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "serve one of the bench's registries, with the faults of a scenario, for any client",
+		Long: `serve starts a registry on loopback, prints what a client needs to know of it, and
+logs each exchange until it is interrupted. With --scenario it is the registry of
+that file, with its faults; the flags say otherwise where they are given.`,
+		Example: `  pushcheck serve --registry v1
+  pushcheck serve --scenario upload/reset-once --listen 127.0.0.1:5000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.registry, "registry", "", "the `KIND` of registry: v2 (distribution), fake, v1 or v1+v2; v2 unless given")
+	flags.StringVar(&f.scenario, "scenario", "", "take registry and faults from this scenario `FILE` or built-in one")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "the `ADDRESS`; port 0 is a free one")
+	flags.BoolVar(&f.expose, "expose", false, "allow an address that other machines can reach")
+	flags.StringVar(&f.auth, "auth", "", "demand credentials: basic or bearer")
+	flags.StringVar(&f.user, "user", "", "of the one user that there is; alice unless given")
+	flags.StringVar(&f.passwordFile, "password-file", "", "read that user's password from this `FILE`; s3cret unless given")
+	flags.BoolVar(&f.tls, "tls", false, "speak TLS, with a certificate authority made for this run")
+	flags.StringVar(&f.ca, "write-ca", "", "with TLS, write the authority's certificate to this `FILE`; a temporary one unless given")
+	flags.Uint64Var(&f.seed, "seed", 1, "of faults that use chance")
+	_ = cmd.RegisterFlagCompletionFunc("registry", fixed(registryKinds...))
+	_ = cmd.RegisterFlagCompletionFunc("auth", fixed("basic", "bearer"))
+	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
+	return cmd
+}
+
+func serve(ctx context.Context, f serveFlags, o outside) error {
+	s, err := f.scene(o)
+	if err != nil {
+		return err
+	}
+	log := &exchangeLog{w: o.stdout}
+	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show})
+	if err != nil {
+		return broken("--listen takes another address, --expose one that other machines can reach", err)
+	}
+	defer served.Close()
+	remove, err := f.announce(s, served, o)
+	defer remove()
+	if err != nil {
+		return err
+	}
+	log.open()
+	<-ctx.Done()
+	log.close()
+	if err := served.Close(); err != nil {
+		return broken("", err)
+	}
+	for _, name := range served.Idle() {
+		fmt.Fprintf(o.stderr, "pushcheck: fault %s never struck\n", name)
+	}
+	return nil
+}
+
+// scene is the scenario to serve: one from a file, with what the flags change.
+func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
+	s := &scenarios.Scenario{ID: "serve", Title: "serve"}
+	if f.scenario != "" {
+		loader := scenarios.Loader{Files: scenarios.Dir(""), Env: o.env}
+		list, err := loader.Load(f.scenario)
+		if err != nil {
+			return nil, loadError(err)
+		}
+		if len(list) > 1 {
+			var ids []string
+			for _, one := range list {
+				ids = append(ids, one.ID)
+			}
+			return nil, usage("choose one of "+strings.Join(ids, ", "), "--scenario %s is %s; serve takes one", f.scenario, plural(len(list), "scenario"))
+		}
+		s = list[0]
+	}
+	registry := scenarios.Registry{}
+	if len(s.Registries) > 0 {
+		registry = s.Registries[0]
+	}
+	if f.registry != "" {
+		if !slices.Contains(registryKinds, f.registry) {
+			return nil, usage("one of "+strings.Join(registryKinds, ", "), "%q is not a kind of registry", f.registry)
+		}
+		registry.Kind = f.registry
+	}
+	if f.auth != "" && f.auth != "basic" && f.auth != "bearer" {
+		return nil, usage("", "--auth is basic or bearer, not %q", f.auth)
+	}
+	if f.auth != "" {
+		registry.Auth = f.auth
+	}
+	registry.TLS = registry.TLS || f.tls
+	if err := f.users(&registry); err != nil {
+		return nil, err
+	}
+	changed := *s
+	changed.Registries = append([]scenarios.Registry{registry}, s.Registries[min(1, len(s.Registries)):]...)
+	return &changed, nil
+}
+
+func (f serveFlags) users(r *scenarios.Registry) error {
+	if f.user == "" && f.passwordFile == "" {
+		return nil
+	}
+	user, password := "alice", "s3cret"
+	if f.user != "" {
+		user = f.user
+	}
+	if f.passwordFile != "" {
+		file, err := os.Open(f.passwordFile)
+		if err != nil {
+			return usage("", "--password-file: %v", err)
+		}
+		defer file.Close()
+		line, err := bufio.NewReader(file).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return broken("", err)
+		}
+		password = strings.TrimRight(line, "\r\n")
+	}
+	r.Users = map[string]string{user: password}
+	return nil
+}
+
+// announce prints what a client needs to know.
+func (f serveFlags) announce(s *scenarios.Scenario, served *scenarios.Served, o outside) (remove func(), err error) {
+	remove = func() {}
+	for i, r := range served.Registries {
+		fmt.Fprintf(o.stdout, "registry  %s (%s)\n", r.URL, r.Kind)
+		for _, user := range slices.Sorted(maps.Keys(r.Users)) {
+			password := "of " + f.passwordFile
+			if f.passwordFile == "" {
+				password = r.Users[user] // of the bench's own making, and for this registry only
+			}
+			fmt.Fprintf(o.stdout, "user      %s, password %s\n", user, password)
+		}
+		if r.CA == nil {
+			continue
+		}
+		path := f.ca
+		if path == "" || i > 0 {
+			dir, err := os.MkdirTemp("", "pushcheck-ca-")
+			if err != nil {
+				return remove, broken("", err)
+			}
+			before := remove
+			remove = func() { before(); os.RemoveAll(dir) }
+			path = filepath.Join(dir, "ca.pem")
+		}
+		if err := os.WriteFile(path, r.CA, 0o644); err != nil {
+			return remove, broken("", err)
+		}
+		fmt.Fprintf(o.stdout, "ca        %s\n", path)
+	}
+	for _, fault := range s.Faults {
+		fmt.Fprintf(o.stdout, "fault     %s\n", fault.Name)
+	}
+	fmt.Fprintln(o.stdout, "ready; an interrupt ends it")
+	return remove, nil
+}
+
+// An exchangeLog writes a line for each exchange, once the announcement is out.
+type exchangeLog struct {
+	mu    sync.Mutex // guards everything
+	w     io.Writer
+	ready bool
+	early []wire.Exchange // ended before the announcement was out
+}
+
+func (l *exchangeLog) show(e wire.Exchange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ready {
+		l.early = append(l.early, e)
+		return
+	}
+	l.write(e)
+}
+
+func (l *exchangeLog) open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ready = true
+	for _, e := range l.early {
+		l.write(e)
+	}
+	l.early = nil
+}
+
+// close drops what ends because the registry does.
+func (l *exchangeLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ready = false
+}
+
+func (l *exchangeLog) write(e wire.Exchange) {
+	fmt.Fprintf(l.w, "#%-3d %-16s %s", e.Seq, e.Route.Op, e.Answer())
+	if e.Route.Repository != "" {
+		fmt.Fprintf(l.w, " %s", e.Route.Repository)
+	}
+	if e.Route.Tag != "" {
+		fmt.Fprintf(l.w, ":%s", e.Route.Tag)
+	}
+	if e.Route.Digest != "" {
+		fmt.Fprintf(l.w, " %.19s", e.Route.Digest)
+	}
+	if e.Route.ImageID != "" {
+		fmt.Fprintf(l.w, " %.12s", e.Route.ImageID)
+	}
+	if e.Request.Body.Length > 0 {
+		fmt.Fprintf(l.w, " %d B", e.Request.Body.Length)
+	}
+	if e.Fault != "" {
+		fmt.Fprintf(l.w, " ⚡%s", e.Fault)
+	}
+	fmt.Fprintln(l.w)
+}

@@ -167,12 +167,17 @@ func (w *statusWriter) ReadFrom(src io.Reader) (int64, error) {
 // bytes that it took.
 type doneHandler struct {
 	next     http.Handler
+	method   string // of the request; what else an effect asks does not count
 	did      bool
 	received *atomic.Int64
 }
 
 // ServeHTTP implements http.Handler.
 func (h *doneHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != h.method {
+		h.next.ServeHTTP(w, r)
+		return
+	}
 	s := &statusWriter{ResponseWriter: w}
 	body := &countedBody{ReadCloser: r.Body}
 	if r.Body != nil && r.Body != http.NoBody {

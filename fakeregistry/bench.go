@@ -20,6 +20,8 @@ type bench struct {
 	guard    Guard
 	storage  *Storage // nil when the registry lives elsewhere
 	contents contents
+	// ownTokens says that the token service has a host of its own.
+	ownTokens bool
 	recorder *wire.Recorder
 	restart  func(down time.Duration) // nil without a server
 }

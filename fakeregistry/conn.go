@@ -17,12 +17,23 @@ type conn struct {
 	link   string // the client's end
 	secure *tls.Conn
 
-	ctx    context.Context // of the connection; ends when it is closed. Set before the first read.
-	cancel context.CancelFunc
+	ctx    context.Context           // of the connection; ends when it is closed. Set before the first read.
 	before func(ctx context.Context) // runs once the client has sent something, before anybody sees it
+	forget func(*conn)               // called when it is closed
 
-	closing sync.Once
-	closed  func(*conn)
+	mu     sync.Mutex // guards everything below
+	cancel context.CancelFunc
+	closed bool
+}
+
+// begin gives the connection its context.
+func (c *conn) begin(ctx context.Context, cancel context.CancelFunc) {
+	c.ctx = ctx
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel = cancel; c.closed {
+		cancel()
+	}
 }
 
 // Read implements net.Conn.
@@ -37,12 +48,16 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Close implements net.Conn. It ends the requests of the connection.
 func (c *conn) Close() error {
-	c.closing.Do(func() {
-		if c.cancel != nil {
-			c.cancel()
-		}
-		c.closed(c)
-	})
+	c.mu.Lock()
+	again := c.closed
+	c.closed = true
+	if !again && c.cancel != nil {
+		c.cancel()
+	}
+	c.mu.Unlock()
+	if !again {
+		c.forget(c)
+	}
 	return c.Conn.Close()
 }
 

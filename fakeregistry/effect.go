@@ -48,6 +48,17 @@ type aside struct{ detour }
 // Class implements Classed.
 func (aside) Class() Class { return ClassBeside }
 
+// A selective effect is another one with a condition.
+type selective struct {
+	Effect
+	when func(q *query) bool
+}
+
+func (e selective) suits(q *query) bool { return e.when(q) }
+
+// Class implements Classed.
+func (e selective) Class() Class { return classOf(e.Effect) }
+
 // pass lets the registry go on as if there were no fault.
 func pass(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	strikeOf(r).missed()

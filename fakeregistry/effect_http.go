@@ -48,15 +48,10 @@ func httpKinds() []Kind {
 			Name: "length-required", Layer: "http", Where: []string{"upload.*"}, Seam: SeamRequest,
 			Doc: "A front end takes no chunked bodies. The single PATCH of docker has no length.",
 			New: func(Args) (Effect, error) {
-				return detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-					if r.ContentLength >= 0 {
-						pass(w, r, next)
-						return
-					}
-					strikeOf(r).took(r.Context())
-					drain(r)
+				refusal := replacement(func(w http.ResponseWriter, _ *http.Request) {
 					pageOf(http.StatusLengthRequired, "html", "").write(w)
-				}), nil
+				})
+				return selective{refusal, func(q *query) bool { return q.r.ContentLength < 0 }}, nil
 			},
 		},
 		{

@@ -57,13 +57,9 @@ func headKinds() []Kind {
 func newHeadLies(a Args) (Effect, error) {
 	which := a.digests("digest")
 	there := a.text("say") == "there"
-	return detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	lie := detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		s := strikeOf(r)
 		d := wire.ParseRoute(r.Method, r.URL).Digest
-		if !which.has(d) {
-			pass(w, r, next)
-			return
-		}
 		answer := ask(next, r)
 		defer answer.end()
 		switch {
@@ -77,7 +73,8 @@ func newHeadLies(a Args) (Effect, error) {
 			s.missed()
 			answer.replay(w)
 		}
-	}), nil
+	})
+	return selective{lie, func(q *query) bool { return which.has(q.route.Digest) }}, nil
 }
 
 func lieSize(s *strike, a Args, d digest.Digest) int64 {
@@ -218,15 +215,10 @@ func halfKinds() []Kind {
 			Doc:    "A registry before 2.3, or one in front of such a store, takes schema 1 only.",
 			Params: []Param{enumParam("error", "the error code", "MANIFEST_INVALID", "TAG_INVALID")},
 			New: func(a Args) (Effect, error) {
-				return detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-					if sameMedia("schema1", r) {
-						pass(w, r, next)
-						return
-					}
-					strikeOf(r).took(r.Context())
-					drain(r)
+				refusal := replacement(func(w http.ResponseWriter, _ *http.Request) {
 					refuse(w, envelope(0, Code(a.text("error")).With(nil)))
-				}), nil
+				})
+				return selective{refusal, func(q *query) bool { return !sameMedia("schema1", q.r) }}, nil
 			},
 		},
 		{

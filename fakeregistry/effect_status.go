@@ -208,7 +208,7 @@ func policyKinds() []Kind {
 		},
 		{
 			Name: "immutable-tag", Layer: "status", Where: []string{"manifest.put"}, Seam: SeamRequest,
-			Doc:    "A tag that exists may not move. A tag that does not exist, or would stay where it is, is set.",
+			Doc:    "A tag that exists may not be pushed again, not even with the same manifest. One that does not exist is set.",
 			Params: []Param{statusParam("the status", 400, 403, 409)},
 			New:    func(a Args) (Effect, error) { return immutableTag(a.status()), nil },
 		},
@@ -236,6 +236,16 @@ func policyKinds() []Kind {
 	}
 }
 
+// manifestTypes are the media types of manifests that have a tag.
+var manifestTypes = []string{
+	"application/vnd.docker.distribution.manifest.v1+prettyjws",
+	"application/vnd.docker.distribution.manifest.v1+json",
+	"application/vnd.docker.distribution.manifest.v2+json",
+	"application/vnd.docker.distribution.manifest.list.v2+json",
+	"application/vnd.oci.image.manifest.v1+json",
+	"application/vnd.oci.image.index.v1+json",
+}
+
 func immutableTag(status int) Effect {
 	codes := map[int]Code{http.StatusForbidden: CodeDenied, http.StatusConflict: "TAG_ALREADY_EXISTS"}
 	code := codes[status]
@@ -245,7 +255,7 @@ func immutableTag(status int) Effect {
 	return detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		look := r.Clone(r.Context())
 		look.Method, look.Body, look.ContentLength = http.MethodHead, http.NoBody, 0
-		look.Header.Set("Accept", "*/*")
+		look.Header["Accept"] = manifestTypes // a registry says 404 to who accepts too little
 		there := ask(next, look)
 		there.end()
 		if there.status != http.StatusOK {

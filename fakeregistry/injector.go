@@ -152,7 +152,7 @@ func (in *injector) serve(w http.ResponseWriter, r *http.Request, next http.Hand
 	q := in.bench.query(r)
 	watch := &statusWriter{ResponseWriter: w}
 	hits := in.choose(q, rules)
-	done := &doneHandler{next: next, received: &in.received}
+	done := &doneHandler{next: next, method: r.Method, received: &in.received}
 	h := http.Handler(done)
 	if slices.ContainsFunc(rules, func(x *rule) bool { return x.match.maybe(q.route.Op) && x.match.request(q) }) {
 		h = in.late(q, rules, &hits, h)
@@ -192,11 +192,27 @@ func (in *injector) choose(q *query, rules []*rule) []hit {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, r := range rules {
-		if r.event == "" && r.match.op(q.route.Op) && r.match.request(q) {
+		if r.event == "" && r.match.op(q.route.Op) && r.match.request(q) && in.suits(r.Effect, q) {
 			hits = in.ask(r, q, hits)
 		}
 	}
 	return hits
+}
+
+// A picky effect has nothing to disturb at some of the requests that its fault
+// selects, and knows before they are answered: they do not count.
+type picky interface {
+	suits(q *query) bool
+}
+
+// suits reports whether an effect has anything to do at a request. What strikes
+// the connections of a token service with a host of its own does not strike its
+// requests again.
+func (in *injector) suits(e Effect, q *query) bool {
+	if p, ok := e.(picky); ok && !p.suits(q) {
+		return false
+	}
+	return !(in.bench.ownTokens && connecting(e))
 }
 
 // ask lets one rule decide. in.mu is held.

@@ -16,7 +16,7 @@ func (in *injector) late(q *query, rules []*rule, hits *[]hit, next http.Handler
 		before := len(*hits)
 		in.mu.Lock()
 		for _, x := range rules {
-			if !x.match.op(q.route.Op) && x.match.maybe(q.route.Op) && x.match.request(q) && x.match.answered(e) {
+			if !x.match.op(q.route.Op) && x.match.maybe(q.route.Op) && x.match.request(q) && x.match.answered(e) && in.suits(x.Effect, q) {
 				*hits = in.ask(x, q, *hits)
 			}
 		}

@@ -118,7 +118,7 @@ func (g *gate) Addr() net.Addr {
 
 // admit makes a connection that was accepted ready to be served; nil when it is not.
 func (s *Server) admit(g *gate, nc net.Conn) net.Conn {
-	c := &conn{Conn: nc, link: nc.RemoteAddr().String(), closed: s.forget}
+	c := &conn{Conn: nc, link: nc.RemoteAddr().String(), forget: s.forget}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

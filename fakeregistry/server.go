@@ -179,6 +179,7 @@ func (s *Server) listen(c Config) error {
 		return errors.Join(fmt.Errorf("fakeregistry: token service: %w", err), s.gate.Close())
 	}
 	h.setTokenHost(s.tokens.addr)
+	s.bench.ownTokens = true
 	return nil
 }
 
@@ -217,9 +218,10 @@ func (s *Server) real() bool {
 // connContext gives a connection's requests what faults and guards need.
 func (s *Server) connContext(ctx context.Context, nc net.Conn) context.Context {
 	c := innerConn(nc)
-	c.ctx, c.cancel = context.WithCancel(context.WithValue(context.WithValue(ctx, benchKey{}, s.bench), connKey{}, c))
-	c.ctx = s.recorder.ConnContext(c.ctx, nc)
-	return c.ctx
+	ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(ctx, benchKey{}, s.bench), connKey{}, c))
+	ctx = s.recorder.ConnContext(ctx, nc)
+	c.begin(ctx, cancel)
+	return ctx
 }
 
 // connState counts connections whose goroutine has not ended.

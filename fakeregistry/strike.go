@@ -44,9 +44,27 @@ type struck struct {
 	next http.Handler
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. Of an effect that has not said whether it
+// took hold when the request is aborted, it did so if it aborted it itself.
 func (x struck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x.effect.Disturb(w, r.WithContext(context.WithValue(r.Context(), strikeKey{}, x.strike)), x.next)
+	r = r.WithContext(context.WithValue(r.Context(), strikeKey{}, x.strike))
+	within, returned := false, false // next is running; the effect returned
+	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		within = true
+		x.next.ServeHTTP(w, r)
+		within = false
+	})
+	defer func() {
+		switch {
+		case returned:
+		case within:
+			x.strike.missed()
+		default:
+			x.strike.took(r.Context())
+		}
+	}()
+	x.effect.Disturb(w, r, next)
+	returned = true
 }
 
 // took says that the fault has something to disturb, as soon as that is known.

@@ -20,26 +20,28 @@ func FuzzLoad(f *testing.F) {
 		f.Add([]byte(gzipped(f, form.tar(f))))
 	}
 	f.Add([]byte(testdata(f, "sparse.tar")))
-	f.Fuzz(func(t *testing.T, archive []byte) {
-		dir := t.TempDir()
-		s := openAt(t, dir)
-		s.Bound(64<<10, 200, 1<<20, 100)
-		loaded, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
-		if err != nil {
-			require.Empty(t, loaded)
-			requireEmpty(t, dir, s)
-			return
-		}
-		require.NotEmpty(t, loaded)
-		requireConsistent(t, dir, s)
-		for _, l := range loaded {
-			_, err := s.Layer(l.Image)
-			require.NoError(t, err)
-		}
-		again, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
+	f.Fuzz(loadAnything)
+}
+
+func loadAnything(t *testing.T, archive []byte) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	s.Bound(64<<10, 200, 1<<20, 100)
+	loaded, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
+	if err != nil {
+		require.Empty(t, loaded)
+		requireEmpty(t, dir, s)
+		return
+	}
+	require.NotEmpty(t, loaded)
+	requireConsistent(t, dir, s)
+	for _, l := range loaded {
+		_, err := s.Layer(l.Image)
 		require.NoError(t, err)
-		require.Equal(t, loaded, again)
-	})
+	}
+	again, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
+	require.NoError(t, err)
+	require.Equal(t, loaded, again)
 }
 
 // A recipe gives tars of its sizes, whatever they are.
@@ -60,5 +62,33 @@ func FuzzMake(f *testing.F) {
 		require.NoError(t, err)
 		require.Len(t, ids, 1)
 		requireConsistent(t, dir, s)
+	})
+}
+
+// Whatever one document of an archive says, the same holds.
+func FuzzDocument(f *testing.F) {
+	forms := []files{oldForm(f), bothForm(f), newestForm(f), layoutForm(f, gzipLayers(f)...)}
+	manifest := files{}.addManifest(f, configJSON(f, baseTar(f), topTar(f)), gzipLayers(f)...)
+	names := []string{
+		"repositories", topID + "/json", "manifest.json", "index.json", "oci-layout",
+		hexOf(configJSON(f, baseTar(f), topTar(f))) + ".json", blobName(manifest),
+	}
+	for form := range forms {
+		for name := range names {
+			if body, ok := forms[form][names[name]]; ok {
+				f.Add(form, name, body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, form, name int, body string) {
+		if form < 0 || form >= len(forms) || name < 0 || name >= len(names) {
+			t.Skip("no such form or document")
+		}
+		archive := forms[form].with(files{names[name]: body})
+		if names[name] == blobName(manifest) { // let its digest be right
+			archive[blobName(body)] = body
+			archive = archive.index(t, descriptor(ociManifest, body))
+		}
+		loadAnything(t, []byte(archive.tar(t)))
 	})
 }

@@ -16,7 +16,7 @@ import (
 
 func id(two string) string { return strings.Repeat(two, 32) }
 
-func openStore(t *testing.T) *image.Store {
+func openStore(t testing.TB) *image.Store {
 	t.Helper()
 	s, err := image.Open(filepath.Join(t.TempDir(), "store"))
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -293,4 +294,21 @@ func TestChainEndsWithAnError(t *testing.T) {
 	require.Equal(t, []string{topID}, ids)
 	require.EqualError(t, err, "parent of layer "+topID+": layer "+baseID+": no such layer")
 	require.ErrorIs(t, err, image.ErrNoLayer)
+}
+
+// sizeOf is what all files below a folder have together, bytes.
+func sizeOf(t testing.TB, dir string) int64 {
+	t.Helper()
+	var size int64
+	require.NoError(t, filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	}))
+	return size
 }

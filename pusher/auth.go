@@ -181,9 +181,7 @@ func (t *tokenAuth) fetch(on *http.Request, params map[string]string) (string, e
 	if !success(resp) {
 		return "", &tokenStatusError{url: req.URL, status: resp.StatusCode}
 	}
-	var answer struct {
-		Token string `json:"token"`
-	}
+	var answer tokenResponse
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return "", fmt.Errorf("unable to decode token response: %w", err)
 	}
@@ -191,6 +189,12 @@ func (t *tokenAuth) fetch(on *http.Request, params map[string]string) (string, e
 		return "", errors.New("authorization server did not include a token in the response")
 	}
 	return answer.Token, nil
+}
+
+// A tokenResponse is what a token service answers. The name of the type shows in
+// the texts of encoding/json, and so does docker's.
+type tokenResponse struct {
+	Token string `json:"token"`
 }
 
 // A tokenStatusError is an answer of a token service that is none (P-142).

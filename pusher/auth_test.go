@@ -74,6 +74,7 @@ func TestAuthorization(t *testing.T) {
 		{name: "a realm without host", challenges: []challenge{bearer("realm", "/token")}, want: head + `Get "/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v": unsupported protocol scheme ""`},
 		{name: "token service 500", creds: alice, challenges: []challenge{bearer()}, code: 500, want: head + "token auth attempt for registry: " + ask + " request failed with status: 500 Internal Server Error", asked: ask + " " + aliceBasic},
 		{name: "token service sends a page", challenges: []challenge{bearer()}, token: "<html>", want: head + "unable to decode token response: invalid character '<' looking for beginning of value", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "},
+		{name: "a number for a token", challenges: []challenge{bearer()}, token: `{"token":7}`, want: head + "unable to decode token response: json: cannot unmarshal number into Go struct field tokenResponse.token of type string", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "},
 		{name: "only access_token", challenges: []challenge{bearer()}, token: `{"access_token":"T"}`, want: head + "authorization server did not include a token in the response", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "},
 	}
 	for _, tt := range tests {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,7 +51,18 @@ func TestPushV2(t *testing.T) {
 	client := newClient(t, pusher.Config{Images: store})
 
 	var lines []string
-	result, err := client.Push(t.Context(), name, "latest", pusher.Options{Progress: statuses(&lines)})
+	var digestTold atomic.Bool
+	tell := statuses(&lines)
+	g.fault = answerTo("PUT", "/manifests/", 1, func(http.ResponseWriter, *http.Request) bool {
+		if !digestTold.Load() {
+			t.Error("the manifest went before its digest was told") // P-207
+		}
+		return false
+	})
+	result, err := client.Push(t.Context(), name, "latest", pusher.Options{Progress: func(e pusher.Event) {
+		tell(e)
+		digestTold.Store(strings.HasPrefix(e.Status, "latest: digest: "))
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

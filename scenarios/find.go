@@ -28,18 +28,27 @@ type Source struct {
 // Errors: *NotFoundError; an error of reading.
 func Find(files fs.FS, name string) ([]Source, error) {
 	slashed := strings.ReplaceAll(name, `\`, "/")
+	var own []Source
 	if files != nil {
-		list, err := findIn(files, slashed, false)
-		if err != nil || len(list) > 0 {
-			return list, err
+		var err error
+		if own, err = findIn(files, slashed, false); err != nil {
+			return nil, err
 		}
+	}
+	if len(own) > 0 && own[0].Only == "" {
+		return own, nil
 	}
 	if slashed == "all" {
 		slashed = "."
 	}
 	list, err := findIn(library.Files, path.Clean(strings.TrimPrefix(slashed, "scenarios/library/")), true)
-	if err != nil || len(list) > 0 {
-		return list, err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(own) > 0 && (len(list) == 0 || list[0].Only != ""): // a case of a file, unless a built-in is called so
+		return own, nil
+	case len(list) > 0:
+		return list, nil
 	}
 	if list := builtinByBase(slashed); len(list) > 0 {
 		return list, nil

@@ -66,8 +66,9 @@ func explain(o outside, e scenarios.Explanation) {
 
 // didYouMean is the hint for a name that stands for nothing.
 func didYouMean(missing *scenarios.NotFoundError, otherwise string) string {
-	if len(missing.Near) == 0 {
+	near := strings.Join(missing.Near, ", ")
+	if near == "" {
 		return otherwise
 	}
-	return "did you mean " + strings.Join(missing.Near, ", ") + "?"
+	return "did you mean " + near + "?"
 }

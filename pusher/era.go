@@ -79,6 +79,11 @@ func Docker18() Era {
 		OutlivesCaller:  true,
 		Known: []Deviation{
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
+			{"expected-traffic", "P-201", "a session without a location is looked for at the address of the POST"},
+			{"progress-tells-truth", "P-207", "the digest of a tag is shown before its manifest is put"},
+			{"secrets-stay", "P-141", "user and password go to whichever realm the registry names"},
+			{"truth", "P-230", "a redirected manifest is fetched from where it leads instead of put, and that counts"},
+			{"truth", "P-222", "nothing in the answer to a manifest is read, and the manifest is not read back"},
 		},
 	}
 }

@@ -77,6 +77,9 @@ func (c *contents) annotate(trace wire.Trace) []seen {
 		if key := sessionOf(*e); e.content == "" && key != "" {
 			e.content = sessions[key]
 		}
+		if e.content == "" && e.Route.Op == wire.OpOther && e.Request.Body.Length > 0 {
+			e.content = c.beginning(e.Request.Body) // an upload that went astray
+		}
 		e.layer = c.named(e.content)
 		if e.Route.ImageID != "" {
 			e.layer, e.content = c.ofImage(e.Route.ImageID)

@@ -152,7 +152,7 @@ func (d *decoder) headers(n *node) map[string]string {
 	}
 	for _, e := range n.entries {
 		if e.value.kind == nodeNull {
-			h[e.key] = ""
+			h[e.key] = Absent
 			continue
 		}
 		h[e.key] = d.text(e.value, e.key)

@@ -111,7 +111,12 @@ func errorMatches(want string, p *seenPush) bool {
 		return false
 	}
 	words := strings.ReplaceAll(strings.ToLower(want), "_", " ")
-	return strings.HasPrefix(text, words+":") || text == words || strings.Contains(text, ": "+words+":")
+	for line := range strings.Lines(text) { // several errors come as a line each
+		if strings.HasPrefix(line, words+":") || strings.TrimSpace(line) == words || strings.Contains(line, ": "+words+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // wire judges the four parts about exchanges.

@@ -52,11 +52,14 @@ type Event struct {
 	Range  string            // of the answer: "0-1048575", or "0-1048575..1572863"
 	Gap    *Range            // time since the matched event before ended, nanoseconds
 	Auth   string            // "none", "basic", "bearer", "token"
-	Header map[string]string // of the request: name → value; "" is absent, AnyValue any
+	Header map[string]string // of the request: name → value, AnyValue or Absent
 }
 
-// AnyValue in Event.Header says that the header is there, whatever it holds.
-const AnyValue = "*"
+// Values of Event.Header: the header is there, whatever it holds; it is not there.
+const (
+	AnyValue = "*"
+	Absent   = "-"
+)
 
 // A Count is how many exchanges match.
 type Count struct {

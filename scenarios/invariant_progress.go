@@ -54,8 +54,8 @@ func (p *seenPush) has(l content) bool {
 }
 
 // shownBytes compares the largest number that was shown of a layer with what was
-// sent of it. Where the whole layer went, the number may be that of its tar, which
-// V1 counts (P-427).
+// sent of it. V1 counts the bytes of the tar (P-427). Where the registry answered
+// before it had read everything, what was read for it was as good as sent.
 func shownBytes(p *seenPush, l content) []finding {
 	var shown, sent int64
 	for _, e := range p.events {
@@ -63,12 +63,16 @@ func shownBytes(p *seenPush, l content) []finding {
 			shown = max(shown, e.Current)
 		}
 	}
-	over1 := false
+	over1, early := false, false
 	for _, e := range p.trace {
+		if e.content == "" && e.Route.Op == wire.OpUploadPatch {
+			early = true // it was cut before it could be seen whose it was
+		}
 		if e.layer == l.name || e.content == l.digest && e.content != "" {
 			switch e.Route.Op {
-			case wire.OpUploadPatch, wire.OpUploadPut:
+			case wire.OpUploadPatch, wire.OpUploadPut, wire.OpOther:
 				sent = max(sent, e.Request.Body.Length)
+				early = early || e.Response.Status >= 400
 			case wire.OpV1LayerPut:
 				sent, over1 = max(sent, e.Request.Body.Length), true
 			}
@@ -76,6 +80,9 @@ func shownBytes(p *seenPush, l content) []finding {
 	}
 	if over1 {
 		sent = max(sent, l.tar)
+	}
+	if early {
+		sent = max(sent, l.size)
 	}
 	if shown > sent {
 		return []finding{{broken: fmt.Sprintf("%d bytes of %s were shown, but %d were sent", shown, l.name, sent)}}

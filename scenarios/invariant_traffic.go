@@ -243,7 +243,7 @@ func expectedTraffic(p *seenPush) []finding {
 		switch {
 		case e.Route.Op == wire.OpOther && e.reached():
 			found = append(found, finding{broken: fmt.Sprintf("%s %s is no request of a registry protocol%s",
-				e.Request.Method, pathOnly(e.Request.Target), nearMiss(e)), seq: e.Seq})
+				e.Request.Method, pathOnly(e.Request.Target), nearMiss(e)), rules: strayRules(e), seq: e.Seq})
 		case e.Request.Host != "" && len(hosts) > 0 && !slices.Contains(hosts, e.Request.Host):
 			found = append(found, finding{broken: fmt.Sprintf("%s went to %s, which is no host of the scenario", label(e), e.Request.Host), seq: e.Seq})
 		}
@@ -254,6 +254,15 @@ func expectedTraffic(p *seenPush) []finding {
 func pathOnly(target string) string {
 	p, _, _ := strings.Cut(target, "?")
 	return p
+}
+
+// strayRules are the rules that explain a stray request: the address of a POST is
+// taken for the location that its answer lacks (P-201).
+func strayRules(e seen) []string {
+	if e.Request.Method != http.MethodPost && strings.HasSuffix(pathOnly(e.Request.Target), "/blobs/uploads/") {
+		return []string{"P-201"}
+	}
+	return nil
 }
 
 // nearMiss says what a stray request may have been meant for.

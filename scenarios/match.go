@@ -200,9 +200,9 @@ func headers(want map[string]string, e seen) string {
 	for _, name := range sortedKeys(want) {
 		values := e.Request.Header.Values(name)
 		switch value := want[name]; {
-		case value == "" && len(values) > 0:
+		case value == Absent && len(values) > 0:
 			return fmt.Sprintf("had header %s, which should be absent", name)
-		case value == AnyValue && len(values) == 0, value != "" && value != AnyValue && !slices.Contains(values, value):
+		case value == AnyValue && len(values) == 0, value != Absent && value != AnyValue && !slices.Contains(values, value):
 			return fmt.Sprintf("had %s %q, not %q", name, values, value)
 		}
 	}

@@ -87,12 +87,14 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
 	timer := clock.NewGroup(w.clock)
+	ended := make(chan struct{})
 	var gaveUp atomic.Bool
 	if step.Wait > 0 {
 		timer.Go(func() {
 			if w.clock.Sleep(own, step.Wait) == nil {
 				gaveUp.Store(true)
 				cancel()
+				<-ended // time stands still until the client has noticed
 			}
 		})
 	} else {
@@ -105,6 +107,7 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 		defer w.setWatch(nil)
 	}
 	result, err := w.client.Push(own, local, tag, o)
+	close(ended)
 	cancel()
 	timer.Wait()
 	p.cancelled = gaveUp.Load() && errors.Is(err, context.Canceled)
@@ -183,9 +186,27 @@ func (w *world) question(p *seenPush) question {
 	return q
 }
 
-// inspect reads the state of the first host.
+// inspect reads the state of the first host, and of the others what it has not:
+// a V1 index may send the images elsewhere.
 func (w *world) inspect(ctx context.Context, q question) registryState {
-	return w.hosts[0].look.look(ctx, q)
+	st := w.hosts[0].look.look(ctx, q)
+	for _, h := range w.hosts[1:] {
+		if h.look.v1 == nil {
+			continue
+		}
+		other := h.look.look(ctx, q)
+		for key, t := range other.tags {
+			if !st.tags[key].found {
+				st.tags[key] = t
+			}
+		}
+		for id, state := range other.images {
+			if orAbsent(st.images[id]) == "absent" {
+				st.images[id] = state
+			}
+		}
+	}
+	return st
 }
 
 // join puts what struck at the servers into the client's trace.

@@ -155,12 +155,24 @@ func (w *world) arguments(given fakeregistry.Args) (fakeregistry.Args, error) {
 	return args, nil
 }
 
-// address is the address of a host of the scenario; any other text stays.
+// address puts the address of a host of the scenario in the place of its name,
+// alone ("host2") or in a URL ("http://host2/v2/"); any other text stays.
 func (w *world) address(text string) string {
-	if n, ok := hostNumber(text); ok && n <= len(w.hosts) {
-		return w.hosts[n-1].server.Host()
+	before, rest, isURL := strings.Cut(text, "://")
+	if !isURL {
+		before, rest = "", text
+	} else {
+		before += "://"
 	}
-	return text
+	name, path, hasPath := strings.Cut(rest, "/")
+	n, ok := hostNumber(name)
+	if !ok || n > len(w.hosts) || (hasPath && !isURL) {
+		return text
+	}
+	if hasPath {
+		path = "/" + path
+	}
+	return before + w.hosts[n-1].server.Host() + path
 }
 
 func (w *world) digestOf(name string) (digest.Digest, error) {

@@ -7,8 +7,8 @@ import (
 	"github.com/pushcheck/pushcheck/internal/errcode"
 )
 
-// An Era is one docker's way of pushing, as data. The rules behind each field
-// are numbered in docs/eras.md.
+// An Era is one docker's way of pushing, as data. Each field names the rule
+// behind it.
 type Era struct {
 	Name      string // "docker-1.8"
 	UserAgent string // without pushcheck's own comment (P-212)

@@ -51,6 +51,39 @@ func (r *progressReader) tell() {
 	r.report(e)
 }
 
+// copyBuffer is how many bytes net/http reads of a body at a time.
+const copyBuffer = 32 << 10
+
+// A wholeReader reads what fits into one read of net/http to its end at once and
+// serves it from there. A registry that answers or hangs up before it has the
+// whole blob would race with the events of the last reads, which docker, whose
+// kernel takes a small blob without waiting, had always sent by then.
+type wholeReader struct {
+	in   io.Reader
+	buf  []byte // nil before the first read
+	left []byte // of buf
+	err  error  // after left
+}
+
+// Read implements io.Reader.
+func (r *wholeReader) Read(p []byte) (int, error) {
+	if r.buf == nil {
+		r.buf = make([]byte, copyBuffer+1)
+		var n, total int
+		for r.err == nil && total < len(r.buf) {
+			n, r.err = r.in.Read(r.buf[total:min(total+copyBuffer, len(r.buf))])
+			total += n
+		}
+		r.left = r.buf[:total]
+	}
+	if len(r.left) == 0 && r.err != nil {
+		return 0, r.err
+	}
+	n := copy(p, r.left)
+	r.left = r.left[n:]
+	return n, nil
+}
+
 // A sentBody is a request's body that says when the transport is done with it.
 type sentBody struct {
 	io.Reader

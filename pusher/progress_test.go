@@ -48,6 +48,37 @@ func TestProgressReader(t *testing.T) {
 	}
 }
 
+// TestWholeReader: the first read tells of everything, the bytes and the events
+// are the same.
+func TestWholeReader(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 100, copyBuffer - 1, copyBuffer} {
+		content := strings.Repeat("x", size)
+		var plain, whole []int64
+		record := func(to *[]int64) func(Event) { return func(e Event) { *to = append(*to, e.Current) } }
+		buf := make([]byte, copyBuffer)
+		reference := newProgressReader(strings.NewReader(content), int64(size), "", "", record(&plain))
+		for err := error(nil); err == nil; {
+			_, err = reference.Read(buf)
+		}
+		r := &wholeReader{in: newProgressReader(strings.NewReader(content), int64(size), "", "", record(&whole))}
+		n, err := r.Read(buf)
+		if diff := cmp.Diff(plain, whole); diff != "" {
+			t.Errorf("%d bytes, events after the first read (-want +got):\n%s", size, diff)
+		}
+		if n != size || (size == 0) != (err != nil) {
+			t.Errorf("%d bytes: read %d, %v", size, n, err)
+		}
+		if rest, err := io.ReadAll(r); len(rest) != 0 || err != nil {
+			t.Errorf("%d bytes: %d more, %v", size, len(rest), err)
+		}
+	}
+	torn := &wholeReader{in: io.MultiReader(strings.NewReader("xx"), iotest.ErrReader(errors.New("torn")))}
+	if got, err := io.ReadAll(torn); string(got) != "xx" || err == nil || err.Error() != "torn" {
+		t.Errorf("read %q, %v", got, err)
+	}
+}
+
 // TestReporterClosed: nothing is told once the push returned.
 func TestReporterClosed(t *testing.T) {
 	t.Parallel()

@@ -61,7 +61,10 @@ func (r *repository) uploadLayer(ctx context.Context, layer image.Layer) (digest
 	if err != nil {
 		return "", err
 	}
-	body := newProgressReader(buffered.file, buffered.size, layer.ID, "Pushing", r.job.Report)
+	var body io.Reader = newProgressReader(buffered.file, buffered.size, layer.ID, "Pushing", r.job.Report)
+	if buffered.size <= copyBuffer {
+		body = &wholeReader{in: body}
+	}
 	location, n, err := r.patch(ctx, location, body)
 	if err != nil {
 		return "", err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pushcheck/pushcheck/internal/golden"
 )
 
 // TestPackageSentences holds docs/design.md to the packages' own comments: the
@@ -23,7 +25,13 @@ func TestPackageSentences(t *testing.T) {
 	require.True(t, ok)
 	written, _, ok := strings.Cut(rest, "<!-- /packages -->")
 	require.True(t, ok)
-	if diff := cmp.Diff(packageList(t), written); diff != "" {
+	list := packageList(t)
+	if golden.Update() && written != list {
+		updated := strings.Replace(string(text), "<!-- packages -->\n"+written, "<!-- packages -->\n"+list, 1)
+		require.NoError(t, os.WriteFile("../../docs/design.md", []byte(updated), 0o644))
+		return
+	}
+	if diff := cmp.Diff(list, written); diff != "" {
 		t.Errorf("docs/design.md lists other packages or sentences than the code has (-code +page):\n%s", diff)
 	}
 }

@@ -72,7 +72,7 @@ var (
 func runScenarios(ctx context.Context, args []string, f runFlags, o outside) error {
 	list, err := f.load(args, o)
 	if err != nil {
-		return err
+		return mistyped(args, err)
 	}
 	if err := f.as(list); err != nil {
 		return err
@@ -95,6 +95,19 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 		return broken("", err)
 	}
 	return verdict(ctx, summary, runErr, len(list), f)
+}
+
+// mistyped turns "no such scenario" into "no such command" where that is more
+// likely what somebody meant.
+func mistyped(args []string, err error) error {
+	if exit := new(exitError); len(args) == 0 || strings.ContainsAny(args[0], "./") || !errors.As(err, &exit) || exit.code != scenarios.ExitNothing {
+		return err
+	}
+	commands := []string{"run", "list", "lint", "explain", "push", "serve", "version", "completion", "help"}
+	if near := nearest(args[0], commands); near != "" {
+		return usage("pushcheck --help lists the commands, pushcheck list the scenarios", "there is no command or scenario %q; did you mean %s?", args[0], near)
+	}
+	return err
 }
 
 // runner is the runner that the flags describe. end ends the run.

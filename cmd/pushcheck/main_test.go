@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": scriptServe, "dockerconfig": scriptDockerConfig, "exits": scriptExits,
+			"serve": scriptServe, "dockerconfig": scriptDockerConfig, "exits": scriptExits, "interrupt": scriptInterrupt,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -102,5 +102,49 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// scriptInterrupt starts a command, interrupts it once its output has a line that
+// matches, and demands how it ends: interrupt CODE REGEX COMMAND…
+func scriptInterrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: interrupt CODE REGEX COMMAND…")
+	}
+	cmd := exec.Command(args[2], args[3:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"))
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	ts.Check(cmd.Start())
+	var said strings.Builder
+	seen, read := make(chan bool, 1), make(chan struct{})
+	go func() {
+		defer close(read)
+		defer close(seen)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			fmt.Fprintln(&said, s.Text())
+			if regexp.MustCompile(args[1]).MatchString(s.Text()) {
+				select {
+				case seen <- true:
+				default: // once more
+				}
+			}
+		}
+	}()
+	go func() {
+		if <-seen {
+			_ = cmd.Process.Signal(os.Interrupt)
+		}
+	}()
+	_ = cmd.Wait()
+	w.Close()
+	<-read
+	_, _ = io.WriteString(ts.Stdout(), said.String())
+	if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("%s ended with %s, want %s:\n%s", strings.Join(args[2:], " "), got, args[0], said.String())
+	}
+	if left, _ := filepath.Glob(filepath.Join(ts.Getenv("TMPDIR"), "pushcheck-*")); len(left) > 0 {
+		ts.Fatalf("it left %v behind", left)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"time"
 
@@ -97,7 +98,7 @@ func tinyPushes(ctx context.Context) (pairing, error) {
 		return func() (time.Duration, error) {
 			n++
 			repository := fmt.Sprintf("%s/v2/bench/tiny%d", url, n)
-			return timed(func() error { return tinyPush(ctx, client, url, repository) })
+			return timed(func() error { return tinyPush(ctx, client, url, repository, n) })
 		}, stop, nil
 	}
 	ours, stopOurs, err := push(startFake)
@@ -113,9 +114,10 @@ func tinyPushes(ctx context.Context) (pairing, error) {
 	return pairs(1000, ours, peer)
 }
 
-func tinyPush(ctx context.Context, client *http.Client, url, repository string) error {
+func tinyPush(ctx context.Context, client *http.Client, url, repository string, n int) error {
 	var descriptors []string
-	for _, content := range []string{`{"architecture":"amd64","os":"linux"}`, "first layer", "second layer"} {
+	for _, content := range []string{"config", "first layer", "second layer"} {
+		content += strconv.Itoa(n) // ggcr keeps blobs once for all repositories
 		b := newBlob([]byte(content))
 		if err := request(ctx, client, http.MethodHead, repository+"/blobs/"+b.digest, nil, http.StatusNotFound); err != nil {
 			return err

@@ -168,7 +168,7 @@ func (u *unpacker) add(ctx context.Context, name string, h *tar.Header, r io.Rea
 		file, err := u.batch.spool(ctx, in)
 		switch {
 		case err != nil && in.err == nil:
-			return fmt.Errorf("store %s: %w", u.batch.store.dir, err)
+			return u.batch.store.fail(err)
 		case err != nil:
 			return explain(err, u.name, name, "it cannot be read", adviceAgain)
 		}

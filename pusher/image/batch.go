@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
-	"path/filepath"
 	"reflect"
 	"strconv"
 
@@ -63,9 +61,9 @@ type imageSource struct {
 }
 
 func (s *Store) begin() (*batch, error) {
-	dir, err := s.disk.mkdirTemp(s.path("tmp"), "load-*")
+	dir, err := s.newFolder("load")
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", s.dir, err)
+		return nil, err
 	}
 	return &batch{
 		store: s, dir: dir,
@@ -79,13 +77,13 @@ func (b *batch) discard() { _ = b.store.disk.removeAll(b.dir) }
 // newPath is a path in the batch's folder that nobody else uses.
 func (b *batch) newPath() string {
 	b.files++
-	return filepath.Join(b.dir, strconv.Itoa(b.files))
+	return join(b.dir, strconv.Itoa(b.files))
 }
 
 // spool copies r into a file of the batch and hashes it.
 func (b *batch) spool(ctx context.Context, r io.Reader) (stagedFile, error) {
-	path := b.newPath()
-	f, err := b.store.disk.create(path)
+	name := b.newPath()
+	f, err := b.store.disk.create(name)
 	if err != nil {
 		return stagedFile{}, err
 	}
@@ -94,8 +92,8 @@ func (b *batch) spool(ctx context.Context, r io.Reader) (stagedFile, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return stagedFile{}, err
 	}
-	file := stagedFile{path: path, digest: digest.NewDigest(digest.SHA256, hash), size: n}
-	b.staged[file.digest] = path
+	file := stagedFile{path: name, digest: digest.NewDigest(digest.SHA256, hash), size: n}
+	b.staged[file.digest] = name
 	return file, nil
 }
 

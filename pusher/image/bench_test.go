@@ -65,7 +65,7 @@ func loadAndRead(t testing.TB, s *image.Store, archive io.Reader) {
 // what is measured is the whole process.
 func TestMemoryIsFlat(t *testing.T) { //nolint:paralleltest // see above
 	allocated := func(size int64) int64 {
-		s := openStore(t)
+		s := openAt(t, t.TempDir())
 		archive := packed(t, bigArchive(t, s, size))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -115,7 +115,7 @@ func BenchmarkLoad(b *testing.B) {
 
 func BenchmarkOpenTar(b *testing.B) {
 	for _, size := range []int64{1 << 20, 256 << 20} {
-		s := openStore(b)
+		s := openAt(b, b.TempDir())
 		made, err := s.Make(b.Context(), image.Recipe{Layers: []int64{size}})
 		require.NoError(b, err)
 		loaded, err := s.LoadFrom(b.Context(), bigArchive(b, s, size))
@@ -141,12 +141,20 @@ func BenchmarkMake(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(size)
-			s := openStore(b)
+			s := openAt(b, b.TempDir())
 			for b.Loop() {
 				_, err := s.Make(b.Context(), image.Recipe{Layers: []int64{size}})
 				require.NoError(b, err)
 			}
 		})
+	}
+}
+
+func BenchmarkMakeInMemory(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := image.InMemory().Make(b.Context(), image.Recipe{Layers: []int64{1 << 10}})
+		require.NoError(b, err)
 	}
 }
 

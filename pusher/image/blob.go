@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -36,11 +35,11 @@ func (s *Store) OpenBlob(d digest.Digest) (io.ReadCloser, error) {
 }
 
 // openBlobFile opens a blob unverified. The caller holds mu.
-func (s *Store) openBlobFile(d digest.Digest) (*os.File, error) {
+func (s *Store) openBlobFile(d digest.Digest) (fs.File, error) {
 	if err := d.Validate(); err != nil {
 		return nil, fmt.Errorf("blob %q: %w", d, err)
 	}
-	f, err := os.Open(s.blobPath(d))
+	f, err := s.disk.files.Open(s.blobPath(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("blob %s: %w", d, ErrNoBlob)
 	}
@@ -49,7 +48,7 @@ func (s *Store) openBlobFile(d digest.Digest) (*os.File, error) {
 
 // blobPath is where the blob of a valid digest lies.
 func (s *Store) blobPath(d digest.Digest) string {
-	return s.path("blobs", d.Algorithm().String(), d.Encoded())
+	return join("blobs", d.Algorithm().String(), d.Encoded())
 }
 
 // expected is what a stream must turn out to be.

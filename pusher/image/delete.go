@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -19,7 +17,7 @@ func (s *Store) Layers() ([]string, error) {
 
 // layers is Layers for those who hold mu.
 func (s *Store) layers() ([]string, error) {
-	entries, err := os.ReadDir(s.path("graph"))
+	entries, err := fs.ReadDir(s.disk.files, "graph")
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +38,7 @@ func (s *Store) layers() ([]string, error) {
 func (s *Store) Delete(id string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if there, err := exists(s.path("graph", id)); !validID(id) || (err == nil && !there) {
+	if there, err := s.disk.exists(join("graph", id)); !validID(id) || (err == nil && !there) {
 		return nil, fmt.Errorf("layer %q: %w", id, ErrNoLayer)
 	}
 	needs, err := s.needs()
@@ -50,7 +48,7 @@ func (s *Store) Delete(id string) ([]string, error) {
 	if by := needs[id]; len(by) > 0 {
 		return nil, fmt.Errorf("layer %s: %w: %s needs it", id, ErrInUse, by[0])
 	}
-	grave, err := s.disk.mkdirTemp(s.path("tmp"), "delete-*")
+	grave, err := s.newFolder("delete")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func (s *Store) Delete(id string) ([]string, error) {
 		if errors.Is(err, ErrNoLayer) {
 			break // a parent that is not there
 		}
-		if err := s.disk.rename(s.path("graph", id), filepath.Join(grave, id)); err != nil {
+		if err := s.disk.rename(join("graph", id), join(grave, id)); err != nil {
 			return gone, err
 		}
 		gone = append(gone, id)
@@ -113,12 +111,12 @@ func (s *Store) sweep() error {
 	if err != nil {
 		return err
 	}
-	algorithms, err := os.ReadDir(s.path("blobs"))
+	algorithms, err := fs.ReadDir(s.disk.files, "blobs")
 	if err != nil {
 		return err
 	}
 	for _, algorithm := range algorithms {
-		blobs, err := os.ReadDir(s.path("blobs", algorithm.Name()))
+		blobs, err := fs.ReadDir(s.disk.files, join("blobs", algorithm.Name()))
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,8 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,7 +22,7 @@ func (s *Store) Digest(id string) (digest.Digest, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	data, err := os.ReadFile(s.path("graph", id, "checksum"))
+	data, err := fs.ReadFile(s.disk.files, join("graph", id, "checksum"))
 	if err != nil {
 		return "", ErrNoDigest
 	}
@@ -44,11 +42,7 @@ func (s *Store) SetDigest(id string, d digest.Digest) error {
 	if _, err := s.record(id); err != nil {
 		return err
 	}
-	draft := s.path("graph", id, "checksum.new")
-	if err := os.RemoveAll(draft); err != nil { // a killed process left it
-		return fmt.Errorf("digest cache of layer %s: %w", id, err)
-	}
-	if err := s.disk.replace(draft, s.path("graph", id, "checksum"), []byte(d)); err != nil {
+	if err := s.disk.replace(join("graph", id, "checksum.new"), join("graph", id, "checksum"), []byte(d)); err != nil {
 		return fmt.Errorf("digest cache of layer %s: %w", id, err)
 	}
 	return nil
@@ -63,8 +57,7 @@ func (s *Store) ForgetDigest(id string) error {
 	if _, err := s.record(id); err != nil {
 		return err
 	}
-	err := os.Remove(s.path("graph", id, "checksum"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.disk.removeAll(join("graph", id, "checksum")); err != nil {
 		return fmt.Errorf("digest cache of layer %s: %w", id, err)
 	}
 	return nil

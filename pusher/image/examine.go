@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -49,7 +48,7 @@ func (s *source) part(ctx context.Context, name string, file stagedFile, want di
 
 // examine reads a layer through: whether it is a tar, and what its diff ID is.
 func (s *source) examine(ctx context.Context, name string, file stagedFile) (unpacked, error) {
-	f, err := os.Open(file.path)
+	f, err := s.batch.store.disk.files.Open(file.path)
 	if err != nil {
 		return unpacked{}, err
 	}
@@ -58,11 +57,7 @@ func (s *source) examine(ctx context.Context, name string, file stagedFile) (unp
 	buffered := bufio.NewReaderSize(packed, 64<<10)
 	how := sniff(buffered)
 	if how.name == "" {
-		// The tar reader skips over content by seeking.
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return unpacked{}, err
-		}
-		if err := readTar(f); err != nil {
+		if err := s.readPlain(f, buffered); err != nil {
 			return unpacked{}, explainLayer(err, s.name, name)
 		}
 		return unpacked{diffID: file.digest, size: file.size}, nil
@@ -85,6 +80,19 @@ func (s *source) examine(ctx context.Context, name string, file stagedFile) (unp
 		return unpacked{}, explainLayer(err, s.name, name)
 	}
 	return unpacked{diffID: digest.NewDigest(digest.SHA256, h.hash), size: h.n, media: how.media}, nil
+}
+
+// readPlain reads the tar of a file that is buffered. The tar reader skips over
+// content by seeking, where the file can do that.
+func (s *source) readPlain(f io.Reader, buffered io.Reader) error {
+	seeker, ok := f.(io.ReadSeeker)
+	if !ok {
+		return readTar(buffered)
+	}
+	if _, err := seeker.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return readTar(seeker)
 }
 
 func explainLayer(err error, source, name string) error {

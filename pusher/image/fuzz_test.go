@@ -24,17 +24,16 @@ func FuzzLoad(f *testing.F) {
 }
 
 func loadAnything(t *testing.T, archive []byte) {
-	dir := t.TempDir()
-	s := openAt(t, dir)
+	s := openStore(t)
 	s.Bound(64<<10, 200, 1<<20, 100)
 	loaded, err := s.LoadFrom(t.Context(), bytes.NewReader(archive))
 	if err != nil {
 		require.Empty(t, loaded)
-		requireEmpty(t, dir, s)
+		requireEmpty(t, s)
 		return
 	}
 	require.NotEmpty(t, loaded)
-	requireConsistent(t, dir, s)
+	requireConsistent(t, s)
 	for _, l := range loaded {
 		_, err := s.Layer(l.Image)
 		require.NoError(t, err)
@@ -50,18 +49,17 @@ func FuzzMake(f *testing.F) {
 	f.Add(int64(511), uint64(1))
 	f.Add(int64(512), uint64(2))
 	f.Fuzz(func(t *testing.T, size int64, seed uint64) {
-		dir := t.TempDir()
-		s := openAt(t, dir)
+		s := openStore(t)
 		size %= 1 << 20
 		ids, err := s.Make(t.Context(), image.Recipe{Layers: []int64{size}, Seed: seed})
 		if size < 0 {
 			require.Error(t, err)
-			requireEmpty(t, dir, s)
+			requireEmpty(t, s)
 			return
 		}
 		require.NoError(t, err)
 		require.Len(t, ids, 1)
-		requireConsistent(t, dir, s)
+		requireConsistent(t, s)
 	})
 }
 

@@ -16,10 +16,10 @@ import (
 
 func id(two string) string { return strings.Repeat(two, 32) }
 
+// openStore is an empty store for the time of the test.
 func openStore(t testing.TB) *image.Store {
 	t.Helper()
-	s, err := image.Open(filepath.Join(t.TempDir(), "store"))
-	require.NoError(t, err)
+	s := image.InMemory()
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
@@ -28,7 +28,7 @@ func openStore(t testing.TB) *image.Store {
 // then pushed.
 func TestGoldenDocker18Archive(t *testing.T) {
 	t.Parallel()
-	s := openStore(t)
+	s := openAt(t, t.TempDir())
 	loaded, err := s.Load(t.Context(), filepath.Join("testdata", "docker-1.8.3", "app.tar"))
 	require.NoError(t, err)
 	want := []image.Loaded{

@@ -2,8 +2,7 @@ package image_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"testing"
 
@@ -18,7 +17,6 @@ var errKilled = errors.New("killed")
 // A killer lets n changes happen and none after. It does not count new files
 // below tmp, which change nothing that a store has.
 type killer struct {
-	tmp    string
 	n      int
 	killed bool
 	after  []string // changes that happened
@@ -28,20 +26,20 @@ func (k *killer) hook(op, path string) error {
 	switch {
 	case k.killed:
 		return errKilled
-	case op == "create" && strings.HasPrefix(path, k.tmp):
+	case op == "create" && strings.HasPrefix(path, "tmp/"):
 		return nil
 	case k.n == 0:
 		k.killed = true
 		return errKilled
 	}
 	k.n--
-	k.after = append(k.after, op+" "+filepath.Base(path))
+	k.after = append(k.after, op+" "+path)
 	return nil
 }
 
 // requireConsistent says that all layers of a store are complete, that all tags
 // lead somewhere, and that there is nothing besides.
-func requireConsistent(t testing.TB, dir string, s *image.Store) {
+func requireConsistent(t testing.TB, s *image.Store) {
 	t.Helper()
 	ids, err := s.Layers()
 	require.NoError(t, err)
@@ -79,19 +77,41 @@ func requireConsistent(t testing.TB, dir string, s *image.Store) {
 			require.Contains(t, ids, id)
 		}
 	}
-	for _, blob := range blobsIn(t, dir) {
+	for _, blob := range blobsOf(t, s) {
 		require.True(t, need[blob], "blob %s is needed by nothing", blob)
 	}
-	left, err := os.ReadDir(filepath.Join(dir, "tmp"))
+	requireTidy(t, s)
+}
+
+// blobsOf lists the blobs that a store keeps, without their algorithms.
+func blobsOf(t testing.TB, s *image.Store) []string {
+	t.Helper()
+	names, err := s.Files()
 	require.NoError(t, err)
-	require.Empty(t, left)
+	var blobs []string
+	for _, name := range names {
+		if strings.HasPrefix(name, "blobs/") {
+			blobs = append(blobs, path.Base(name))
+		}
+	}
+	return blobs
+}
+
+// requireTidy says that nothing is left of work in progress.
+func requireTidy(t testing.TB, s *image.Store) {
+	t.Helper()
+	names, err := s.Files()
+	require.NoError(t, err)
+	for _, name := range names {
+		require.False(t, strings.HasPrefix(name, "tmp/"), name)
+	}
 }
 
 // Whatever a store is doing when it is killed, what was there before is there
 // afterwards, what came is complete, and doing it again does it.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	load := func(f files) func(t *testing.T, s *image.Store) error {
+	load := func(f files) action {
 		return func(t *testing.T, s *image.Store) error {
 			_, err := s.LoadFrom(t.Context(), strings.NewReader(f.tar(t)))
 			return err
@@ -99,7 +119,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	rows := []struct {
 		name    string
-		do      func(t *testing.T, s *image.Store) error
+		do      action
 		removes bool // it takes away what was there before
 	}{
 		{"load docker save", load(newForm(t)), false},
@@ -123,35 +143,57 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			return err
 		}, true},
 	}
-	for _, row := range rows {
+	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			deaths := 0
-			for ; ; deaths++ {
-				require.Less(t, deaths, 200)
-				if killOnce(t, deaths, row.removes, row.do) {
-					break
-				}
-			}
-			require.Greater(t, deaths, 1)
+			requireSurvival(t, 1, row.removes, row.do, func() opener {
+				m := image.NewMemory()
+				return func(hook hook) (*image.Store, error) { return image.OpenHooked(m, hook) }
+			})
+		})
+		if i > 0 {
+			continue
+		}
+		t.Run(row.name+" on disk", func(t *testing.T) {
+			t.Parallel()
+			requireSurvival(t, 5, row.removes, row.do, func() opener {
+				dir := t.TempDir()
+				return func(hook hook) (*image.Store, error) { return image.OpenHookedAt(dir, hook) }
+			})
 		})
 	}
 }
 
+type (
+	hook   = func(op, name string) error
+	opener = func(hook) (*image.Store, error) // opens the same store each time
+	action = func(*testing.T, *image.Store) error
+)
+
+// requireSurvival kills new stores after no change, after so many, and so on.
+func requireSurvival(t *testing.T, every int, removes bool, do action, store func() opener) {
+	t.Helper()
+	deaths := 0
+	for !killOnce(t, deaths, removes, do, store()) {
+		deaths += every
+		require.Less(t, deaths, 200)
+	}
+	require.Greater(t, deaths, 1)
+}
+
 // killOnce does it in a store that dies after n changes, and tells whether there
 // were no more than those.
-func killOnce(t *testing.T, n int, removes bool, do func(*testing.T, *image.Store) error) bool {
+func killOnce(t *testing.T, n int, removes bool, do action, open opener) bool {
 	t.Helper()
-	dir := t.TempDir()
-	s, err := image.Open(dir)
+	s, err := open(nil)
 	require.NoError(t, err)
 	before := oldForm(t).with(files{"repositories": jsonOf(t, obj{"lib/before": obj{"1": topID}})})
 	loadFiles(t, s, before)
 	require.NoError(t, s.SetDigest(topID, "sha256:0a"))
 	require.NoError(t, s.Close())
 
-	k := &killer{n: n + 1, tmp: filepath.Join(dir, "tmp")} // Open makes one
-	s, err = image.OpenHooked(dir, k.hook)
+	k := &killer{n: n}
+	s, err = open(k.hook)
 	require.NoError(t, err)
 	if err := do(t, s); err != nil {
 		require.ErrorIs(t, err, errKilled)
@@ -160,27 +202,33 @@ func killOnce(t *testing.T, n int, removes bool, do func(*testing.T, *image.Stor
 	require.NoError(t, s.Close())
 
 	for m := range 8 { // the Open that clears away may die as well
-		if dying, err := image.OpenHooked(dir, (&killer{n: m, tmp: filepath.Join(dir, "tmp")}).hook); err == nil {
+		if dying, err := open((&killer{n: m}).hook); err == nil {
 			require.NoError(t, dying.Close())
 			break
 		}
 	}
-	s, err = image.Open(dir)
+	s, err = open(nil)
 	require.NoError(t, err, "after %v", k.after)
 	defer func() { require.NoError(t, s.Close()) }()
-	requireConsistent(t, dir, s)
+	requireConsistent(t, s)
 	if !removes {
-		require.Len(t, see(t, s, topID), 2)
-		tags, err := s.Tags("lib/before")
-		require.NoError(t, err)
-		require.Equal(t, topID, tags["1"])
-		d, err := s.Digest(topID)
-		require.NoError(t, err)
-		require.Contains(t, []digest.Digest{"sha256:0a", "sha256:0b"}, d)
+		requireBefore(t, s)
 	}
 	if err := do(t, s); err != nil {
 		require.ErrorIs(t, err, image.ErrNoRepository) // untagged before
 	}
-	requireConsistent(t, dir, s)
+	requireConsistent(t, s)
 	return !k.killed
+}
+
+// requireBefore says that what was in the store first is there.
+func requireBefore(t *testing.T, s *image.Store) {
+	t.Helper()
+	require.Len(t, see(t, s, topID), 2)
+	tags, err := s.Tags("lib/before")
+	require.NoError(t, err)
+	require.Equal(t, topID, tags["1"])
+	d, err := s.Digest(topID)
+	require.NoError(t, err)
+	require.Contains(t, []digest.Digest{"sha256:0a", "sha256:0b"}, d)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -50,7 +49,7 @@ func (s *Store) layer(id string) (Layer, error) {
 	if err != nil {
 		return Layer{}, err
 	}
-	v1, err := os.ReadFile(s.path("graph", id, "json"))
+	v1, err := fs.ReadFile(s.disk.files, join("graph", id, "json"))
 	if err != nil {
 		return Layer{}, fmt.Errorf("layer %s: %w", id, err)
 	}
@@ -62,7 +61,7 @@ func (s *Store) record(id string) (record, error) {
 	if !validID(id) {
 		return record{}, fmt.Errorf("layer %q: %w: an ID has 64 hex digits", id, ErrNoLayer)
 	}
-	data, err := os.ReadFile(s.path("graph", id, "record"))
+	data, err := fs.ReadFile(s.disk.files, join("graph", id, "record"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{}, fmt.Errorf("layer %s: %w", id, ErrNoLayer)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 
 	"github.com/opencontainers/go-digest"
@@ -59,7 +58,7 @@ func (b *batch) digestOf(ctx context.Context, file stagedFile, algorithm digest.
 	if algorithm == digest.SHA256 {
 		return file.digest, nil
 	}
-	r, err := os.Open(file.path)
+	r, err := b.store.disk.files.Open(file.path)
 	if err != nil {
 		return "", err
 	}

@@ -1,9 +1,9 @@
 package image_test
 
 import (
+	"archive/tar"
 	"errors"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,36 +58,44 @@ func see(t testing.TB, s *image.Store, id string) []seenLayer {
 	return seen
 }
 
-// Every form is loaded as an archive, compressed or not, and as a folder, and is
-// the same from a store that was closed and opened in between.
-func TestEveryFormLoads(t *testing.T) {
-	t.Parallel()
-	config := configJSON(t, baseTar(t), topTar(t))
+// A formRow is an archive of a known form, and what has to come of it.
+type formRow struct {
+	name  string
+	files files
+	chain []seenLayer // top first
+	names []string
+	image string // ID of the top, where it is the archive's
+	bare  bool   // the source has no config
+}
+
+func formRows(t testing.TB) []formRow {
 	plain := []seenLayer{{Tar: "top"}, {Tar: "empty"}, {Tar: "base"}}
 	packed := func(media string) []seenLayer {
 		return []seenLayer{{"top", media}, {Tar: "empty"}, {"base", media}}
 	}
-	gz, zst := "oci.image.layer.v1.tar+gzip", "oci.image.layer.v1.tar+zstd"
 	app := []string{"lib/app:latest"}
-	layerFiles := files{"0/layer.tar": gzipped(t, baseTar(t)), "1/layer.tar": gzipped(t, topTar(t))}
-	rows := []struct {
-		name  string
-		files files
-		want  []seenLayer
-		names []string
-		image string // ID of the top, where it is the archive's
-		bare  bool   // the source has no config
-	}{
+	layers := func(suffix string, pack func(testing.TB, string) string) files {
+		return layoutForm(t, layoutLayer{ociLayer + suffix, pack(t, baseTar(t))}, layoutLayer{ociLayer + suffix, pack(t, topTar(t))})
+	}
+	return []formRow{
 		{"docker save before 1.10", oldForm(t), []seenLayer{{Tar: "top"}, {Tar: "base"}}, app, topID, true},
 		{"docker save since 1.10", newForm(t), plain, app, "", false},
-		{"docker save since 1.10, compressed layers", newForm(t).with(layerFiles), packed("docker.image.rootfs.diff.tar.gzip"), app, "", false},
+		{"compressed layers", newForm(t).with(files{
+			"0/layer.tar": gzipped(t, baseTar(t)), "1/layer.tar": gzipped(t, topTar(t)),
+		}), packed("docker.image.rootfs.diff.tar.gzip"), app, "", false},
 		{"docker save for both", bothForm(t), []seenLayer{{Tar: "top"}, {Tar: "base"}}, app, topID, false},
 		{"docker save since 25", newestForm(t), plain, []string{"lib/app:latest", "lib/other:1"}, "", false},
-		{"layout, gzip", layoutForm(t, gzipLayers(t)...), packed(gz), app, "", false},
-		{"layout, zstd", layoutForm(t, layoutLayer{ociLayer + "+zstd", zstded(t, baseTar(t))}, layoutLayer{ociLayer + "+zstd", zstded(t, topTar(t))}), packed(zst), app, "", false},
-		{"layout, plain", layoutForm(t, layoutLayer{ociLayer, baseTar(t)}, layoutLayer{ociLayer, topTar(t)}), plain, app, "", false},
+		{"layout, gzip", layers("+gzip", gzipped), packed("oci.image.layer.v1.tar+gzip"), app, "", false},
+		{"layout, zstd", layers("+zstd", zstded), packed("oci.image.layer.v1.tar+zstd"), app, "", false},
+		{"layout, plain", layers("", func(_ testing.TB, s string) string { return s }), plain, app, "", false},
 	}
-	for _, row := range rows {
+}
+
+// Every form is loaded as an archive, compressed or not, and as a folder, and is
+// the same from a store that was closed and opened in between.
+func TestEveryFormLoads(t *testing.T) {
+	t.Parallel()
+	for _, row := range formRows(t) {
 		archive := row.files.tar(t)
 		ways := map[string]func(*image.Store) ([]image.Loaded, error){
 			"tar": func(s *image.Store) ([]image.Loaded, error) {
@@ -104,41 +112,122 @@ func TestEveryFormLoads(t *testing.T) {
 		for way, load := range ways {
 			t.Run(row.name+"/"+way, func(t *testing.T) {
 				t.Parallel()
-				dir := filepath.Join(t.TempDir(), "store")
-				s, err := image.Open(dir)
+				m := image.NewMemory()
+				s, err := image.OpenHooked(m, nil)
 				require.NoError(t, err)
 				loaded, err := load(s)
 				require.NoError(t, err)
-				require.NoError(t, s.Close())
-				s, err = image.Open(dir)
+				s, err = image.OpenHooked(m, nil) // as if in another process
 				require.NoError(t, err)
-				defer func() { require.NoError(t, s.Close()) }()
-				var names []string
-				for _, l := range loaded {
-					names = append(names, l.Name)
-					tags, err := s.Tags(l.Repository)
-					require.NoError(t, err)
-					require.Equal(t, l.Image, tags[l.Tag])
-					if row.image != "" {
-						require.Equal(t, row.image, l.Image)
-					}
-				}
-				if diff := cmp.Diff(row.names, names); diff != "" {
-					t.Errorf("names (-want +got):\n%s", diff)
-				}
-				if diff := cmp.Diff(row.want, see(t, s, loaded[0].Image)); diff != "" {
-					t.Errorf("chain (-want +got):\n%s", diff)
-				}
-				d, err := s.Config(loaded[0].Image)
-				if row.bare {
-					require.ErrorIs(t, err, image.ErrNoConfig)
-					return
-				}
-				require.NoError(t, err)
-				r, err := s.OpenBlob(d.Digest)
-				require.Equal(t, config, readAll(t, r, err))
+				requireForm(t, s, row, loaded)
 			})
 		}
+	}
+}
+
+// requireForm says that a store has what a form holds.
+func requireForm(t *testing.T, s *image.Store, row formRow, loaded []image.Loaded) {
+	t.Helper()
+	var names []string
+	for _, l := range loaded {
+		names = append(names, l.Name)
+		tags, err := s.Tags(l.Repository)
+		require.NoError(t, err)
+		require.Equal(t, l.Image, tags[l.Tag])
+		if row.image != "" {
+			require.Equal(t, row.image, l.Image)
+		}
+	}
+	if diff := cmp.Diff(row.names, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(row.chain, see(t, s, loaded[0].Image)); diff != "" {
+		t.Errorf("chain (-want +got):\n%s", diff)
+	}
+	requireConsistent(t, s)
+	d, err := s.Config(loaded[0].Image)
+	if row.bare {
+		require.ErrorIs(t, err, image.ErrNoConfig)
+		return
+	}
+	require.NoError(t, err)
+	r, err := s.OpenBlob(d.Digest)
+	require.Equal(t, configJSON(t, baseTar(t), topTar(t)), readAll(t, r, err))
+}
+
+// Layer folders may be links, as skopeo writes them; their IDs hold when they are of
+// the same layers, whether manifest.json leads to them or repositories does.
+func TestFoldersOfLinks(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name, base string // what the folder of the base links to
+		own        bool   // the archive's own IDs hold
+	}{
+		{"the same layers", "../0/layer.tar", true},
+		{"other layers", "../1/layer.tar", false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			both := newForm(t).with(oldForm(t)).without(baseID+"/layer.tar", topID+"/layer.tar")
+			archive := tarOf(t, append(both.entries(),
+				entry{name: baseID + "/layer.tar", typ: tar.TypeSymlink, link: row.base},
+				entry{name: topID + "/layer.tar", typ: tar.TypeLink, link: "1/layer.tar"})...)
+			loaded, err := openStore(t).LoadFrom(t.Context(), strings.NewReader(archive))
+			require.NoError(t, err)
+			require.Equal(t, row.own, loaded[0].Image == topID)
+		})
+	}
+}
+
+// Names are shown as they were, and kept in docker's short form.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	layout := func(annotations obj) files {
+		f := files{}
+		d := descriptor(ociManifest, f.addManifest(t, configJSON(t, baseTar(t), topTar(t)), gzipLayers(t)...))
+		d["annotations"] = annotations
+		return f.index(t, d)
+	}
+	ref := func(name string) files { return layout(obj{"org.opencontainers.image.ref.name": name}) }
+	old := func(name string) files {
+		return oldForm(t).with(files{"repositories": jsonOf(t, obj{name: obj{"1": topID}})})
+	}
+	rows := []struct {
+		name  string
+		files files
+		want  image.Loaded
+	}{
+		{"docker.io in repositories", old("docker.io/library/app"), image.Loaded{Name: "docker.io/library/app:1", Repository: "app", Tag: "1"}},
+		{"a port in repositories", old("127.0.0.1:5000/lib/app"), image.Loaded{Name: "127.0.0.1:5000/lib/app:1", Repository: "127.0.0.1:5000/lib/app", Tag: "1"}},
+		{"a tag", ref("v1.2"), image.Loaded{Name: "v1.2", Tag: "v1.2"}},
+		{"a reference", ref("docker.io/library/app:1"), image.Loaded{Name: "docker.io/library/app:1", Repository: "app", Tag: "1"}},
+		{"a reference without a host", ref("app:1"), image.Loaded{Name: "app:1", Repository: "app", Tag: "1"}},
+		{"a reference with a port", ref("127.0.0.1:5000/app"), image.Loaded{Name: "127.0.0.1:5000/app"}},
+		{"a reference by digest", ref("app@" + string(digestOf(""))), image.Loaded{Name: "app@" + string(digestOf(""))}},
+		{"no reference", ref("A://"), image.Loaded{Name: "A://"}},
+		{"of containerd", layout(obj{"io.containerd.image.name": "docker.io/lib/app:1", "org.opencontainers.image.ref.name": "1"}),
+			image.Loaded{Name: "docker.io/lib/app:1", Repository: "lib/app", Tag: "1"}},
+		{"none", layout(nil), image.Loaded{}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := openStore(t)
+			loaded := loadFiles(t, s, row.files)
+			require.Len(t, loaded, 1)
+			got := image.Loaded{Name: loaded[0].Name, Repository: loaded[0].Repository, Tag: loaded[0].Tag}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("loaded (-want +got):\n%s", diff)
+			}
+			if row.want.Repository == "" {
+				require.Empty(t, s.Repositories())
+				return
+			}
+			tags, err := s.Tags(row.want.Repository)
+			require.NoError(t, err)
+			require.Equal(t, map[string]string{row.want.Tag: loaded[0].Image}, tags)
+		})
 	}
 }
 

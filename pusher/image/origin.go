@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -61,7 +60,7 @@ func (s *Store) Config(id string) (Descriptor, error) {
 
 // origins reads the origins of a layer that is there. The caller holds mu.
 func (s *Store) origins(id string) ([]Origin, error) {
-	data, err := os.ReadFile(s.path("graph", id, "origins"))
+	data, err := fs.ReadFile(s.disk.files, join("graph", id, "origins"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

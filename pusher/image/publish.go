@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"path"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -44,7 +44,7 @@ func (b *batch) publish(ctx context.Context) error {
 }
 
 // layerPath is where a layer's folder is made.
-func (b *batch) layerPath(id string) string { return filepath.Join(b.dir, "graph-"+id) }
+func (b *batch) layerPath(id string) string { return join(b.dir, "graph-"+id) }
 
 // writeLayers writes the folder of each layer, complete.
 func (b *batch) writeLayers() error {
@@ -53,14 +53,14 @@ func (b *batch) writeLayers() error {
 		if err := d.mkdir(dir); err != nil {
 			return err
 		}
-		if err := d.write(filepath.Join(dir, "json"), l.v1); err != nil {
+		if err := d.write(join(dir, "json"), l.v1); err != nil {
 			return err
 		}
-		if err := d.writeJSON(filepath.Join(dir, "record"), l.rec); err != nil {
+		if err := d.writeJSON(join(dir, "record"), l.rec); err != nil {
 			return err
 		}
 		if origins := b.origins[l.id]; origins != nil {
-			if err := d.writeJSON(filepath.Join(dir, "origins"), origins); err != nil {
+			if err := d.writeJSON(join(dir, "origins"), origins); err != nil {
 				return err
 			}
 		}
@@ -127,7 +127,7 @@ func (p *publication) moveBlobs() error {
 	}
 	for d := range sorted(need) {
 		to := p.store.blobPath(d)
-		if there, err := exists(to); err != nil || there {
+		if there, err := p.store.disk.exists(to); err != nil || there {
 			if err != nil {
 				return err
 			}
@@ -137,7 +137,7 @@ func (p *publication) moveBlobs() error {
 		if !ok {
 			return fmt.Errorf("blob %s: %w; load it again", d, ErrNoBlob) // deleted since it was looked for
 		}
-		if err := p.store.disk.mkdir(filepath.Dir(to)); err != nil {
+		if err := p.store.disk.mkdir(path.Dir(to)); err != nil {
 			return err
 		}
 		if err := p.move(from, to); err != nil {
@@ -149,7 +149,7 @@ func (p *publication) moveBlobs() error {
 
 func (p *publication) moveLayers() error {
 	for _, l := range p.fresh {
-		if err := p.move(p.layerPath(l.id), p.store.path("graph", l.id)); err != nil {
+		if err := p.move(p.layerPath(l.id), join("graph", l.id)); err != nil {
 			return err
 		}
 	}
@@ -186,7 +186,7 @@ func (p *publication) writeOrigins(id string, origins []Origin) error {
 	if err != nil {
 		return err
 	}
-	return p.store.disk.replace(p.newPath(), p.store.path("graph", id, "origins"), data)
+	return p.store.disk.replace(p.newPath(), join("graph", id, "origins"), data)
 }
 
 func (p *publication) setTags() error { return p.store.putTags(p.taggings) }

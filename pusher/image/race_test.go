@@ -15,9 +15,22 @@ import (
 // them sees anything half done.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := openAt(t, dir)
-	const rounds = 8
+	t.Run("on disk", func(t *testing.T) {
+		t.Parallel()
+		s := openAt(t, t.TempDir())
+		doEverything(t, s, 2)
+		requireConsistent(t, s)
+	})
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		s := openStore(t)
+		doEverything(t, s, 8)
+		requireConsistent(t, s)
+	})
+}
+
+// doEverything does it with one archive of each form.
+func doEverything(t *testing.T, s *image.Store, rounds int) {
 	archives := []string{
 		oldForm(t).tar(t), bothForm(t).tar(t), newForm(t).tar(t), layoutForm(t, gzipLayers(t)...).tar(t),
 	}
@@ -52,7 +65,6 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 	})
 	all.Wait()
-	requireConsistent(t, dir, s)
 }
 
 // allow reports an error that is none of those.
@@ -108,8 +120,7 @@ func pushAll(t *testing.T, s *image.Store) {
 
 func TestOneLayerLoadedByMany(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := openAt(t, dir)
+	s := openStore(t)
 	archive := bothForm(t).tar(t)
 	var all sync.WaitGroup
 	for range 8 {
@@ -119,6 +130,6 @@ func TestOneLayerLoadedByMany(t *testing.T) {
 		})
 	}
 	all.Wait()
-	requireConsistent(t, dir, s)
+	requireConsistent(t, s)
 	require.Len(t, see(t, s, topID), 2)
 }

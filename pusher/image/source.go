@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -79,7 +78,7 @@ func (s *source) document(name string, file stagedFile, v any) ([]byte, error) {
 	if limit := s.batch.store.bound.json; file.size > limit {
 		return nil, s.fail(name, fmt.Sprintf("it has %d bytes; a JSON document here has at most %d", file.size, limit), adviceRebuild)
 	}
-	data, err := os.ReadFile(file.path)
+	data, err := fs.ReadFile(s.batch.store.disk.files, file.path)
 	if err != nil {
 		return nil, err
 	}

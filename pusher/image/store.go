@@ -17,9 +17,11 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 )
@@ -41,15 +43,17 @@ var (
 	ErrInUse = errors.New("in use")
 )
 
-// A Store holds images below one directory. It is safe for concurrent use by
-// this process, and survives being killed at any moment: what was complete is
-// there at the next Open, what was not is gone. It writes without waiting for
-// the disk; what a power cut tears is found when it is read, by its digest.
+// A Store holds images below one directory, or in memory. It is safe for
+// concurrent use by this process. On disk it survives being killed at any moment:
+// what was complete is there at the next Open, what was not is gone. It writes
+// without waiting for the disk; what a power cut tears is found when it is read, by
+// its digest.
 type Store struct {
-	dir   string
-	disk  disk
-	bound bounds
-	lock  *flock.Flock
+	name    string // for errors: "store /var/lib/images"
+	disk    disk
+	bound   bounds
+	lock    *flock.Flock // nil in memory
+	folders atomic.Int64 // so many were made below tmp, for their names
 
 	// mu guards tags, and graph and blobs on disk: whoever publishes or deletes
 	// holds it for writing, whoever opens or reads a few of their files for reading.
@@ -61,42 +65,51 @@ type Store struct {
 // what a killed process left half done. One Store at a time has a directory open.
 //
 // Errors: ErrInUse.
-func Open(dir string) (*Store, error) { return open(dir, disk{}) }
+func Open(dir string) (*Store, error) { return open(dir, nil) }
 
-func open(dir string, d disk) (*Store, error) {
-	s := &Store{dir: dir, disk: d, bound: defaultBounds}
+func open(dir string, hook func(op, name string) error) (*Store, error) {
+	s := &Store{
+		name: "store " + dir, bound: defaultBounds,
+		disk: disk{files: os.DirFS(dir), changes: directory(dir), hook: hook},
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, s.fail(err)
 	}
 	s.lock = flock.New(filepath.Join(dir, "lock"))
 	switch locked, err := s.lock.TryLock(); {
 	case err != nil:
-		return nil, fmt.Errorf("store %s: lock: %w", dir, err)
+		return nil, s.fail(err)
 	case !locked:
-		return nil, fmt.Errorf("store %s: %w by another process; wait for it or use another directory", dir, ErrInUse)
+		return nil, s.fail(fmt.Errorf("%w by another process; wait for it or use another directory", ErrInUse))
 	}
 	if err := s.prepare(); err != nil {
-		_ = s.lock.Close()
-		return nil, fmt.Errorf("store %s: %w", dir, err)
+		return nil, errors.Join(s.fail(err), s.lock.Close())
 	}
 	return s, nil
+}
+
+// InMemory makes an empty store that lies on no disk and is gone with the process:
+// for tests and scenarios with many stores of small images. It holds what is loaded
+// into it; made-up layers cost it as little as any store.
+func InMemory() *Store {
+	m := newMemory()
+	s := &Store{name: "store in memory", bound: defaultBounds, disk: disk{files: m, changes: m}}
+	_ = s.prepare() // there is nothing that could go wrong with an empty memory
+	return s
 }
 
 // prepare makes the folders, reads the tags, and finishes interrupted work: as
 // long as tmp holds something, blobs may be there that nothing refers to.
 func (s *Store) prepare() error {
 	for _, name := range []string{"graph", "blobs", "tmp"} {
-		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+		if err := s.disk.changes.mkdir(name); err != nil {
 			return err
 		}
 	}
 	if err := s.readTags(); err != nil {
 		return err
 	}
-	if err := s.disk.removeAll(s.path("repositories.new")); err != nil {
-		return err
-	}
-	left, err := os.ReadDir(s.path("tmp"))
+	left, err := fs.ReadDir(s.disk.files, "tmp")
 	if err != nil || len(left) == 0 {
 		return err
 	}
@@ -104,7 +117,7 @@ func (s *Store) prepare() error {
 		return err
 	}
 	for _, entry := range left {
-		if err := s.disk.removeAll(s.path("tmp", entry.Name())); err != nil {
+		if err := s.disk.removeAll(join("tmp", entry.Name())); err != nil {
 			return err
 		}
 	}
@@ -113,11 +126,23 @@ func (s *Store) prepare() error {
 
 // Close lets another process have the directory. Readers that it handed out stay
 // valid; the Store's methods are not called afterwards.
-func (s *Store) Close() error { return s.lock.Close() }
+func (s *Store) Close() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
 
-// path is a path below the store's directory.
-func (s *Store) path(elements ...string) string {
-	return filepath.Join(append([]string{s.dir}, elements...)...)
+// fail is an error of the store itself.
+func (s *Store) fail(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
+
+// newFolder makes a folder below tmp. Its name is new: tmp is empty at Open.
+func (s *Store) newFolder(what string) (string, error) {
+	name := join("tmp", fmt.Sprintf("%s-%d", what, s.folders.Add(1)))
+	if err := s.disk.mkdir(name); err != nil {
+		return "", s.fail(err)
+	}
+	return name, nil
 }
 
 // validID tells whether id has the form of an image ID: 64 lower case hex digits.

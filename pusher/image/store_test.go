@@ -45,6 +45,41 @@ func TestOneStoreHasADirectory(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// A store in memory is a store, but for its end.
+func TestInMemory(t *testing.T) {
+	t.Parallel()
+	s := image.InMemory()
+	loaded := loadFiles(t, s, bothForm(t))
+	require.Equal(t, "lib/app:latest", loaded[0].Name)
+	require.Len(t, see(t, s, topID), 2)
+	layout := loadFiles(t, s, layoutForm(t, gzipLayers(t)...))
+	require.Len(t, see(t, s, layout[0].Image), 3)
+	require.NoError(t, s.SetDigest(topID, "sha256:0a"))
+	require.NoError(t, s.SetDigest(topID, "sha256:0b"))
+	d, err := s.Digest(topID)
+	require.NoError(t, err)
+	require.Equal(t, digest.Digest("sha256:0b"), d)
+	require.NoError(t, s.ForgetDigest(topID))
+	_, err = s.Digest(topID)
+	require.Equal(t, image.ErrNoDigest, err)
+
+	made, err := s.Make(t.Context(), image.Recipe{Layers: []int64{8 << 20}})
+	require.NoError(t, err)
+	require.NoError(t, s.Untag("lib/app", "latest"))
+	for _, top := range []string{topID, layout[0].Image} {
+		_, err := s.Delete(top)
+		require.NoError(t, err)
+	}
+	left, err := s.Layers()
+	require.NoError(t, err)
+	require.Equal(t, made, left)
+	_, err = s.OpenTar(topID)
+	require.ErrorIs(t, err, image.ErrNoLayer)
+	_, err = s.LoadFrom(t.Context(), strings.NewReader("hello"))
+	require.ErrorContains(t, err, "it is not a tar archive")
+	require.NoError(t, s.Close())
+}
+
 // The four outcomes of P-194, and what docker 1.8 takes for a digest (P-533).
 func TestDigestCache(t *testing.T) {
 	t.Parallel()
@@ -71,15 +106,11 @@ func TestDigestCache(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			s := openAt(t, dir)
+			s := openStore(t)
 			loadFiles(t, s, oldForm(t))
 			_, err := s.Digest(topID)
 			require.Equal(t, image.ErrNoDigest, err)
 			require.NoError(t, s.SetDigest(topID, digest.Digest(row.content)))
-			data, err := os.ReadFile(filepath.Join(dir, "graph", topID, "checksum"))
-			require.NoError(t, err)
-			require.Equal(t, row.content, string(data))
 			d, err := s.Digest(topID)
 			require.Equal(t, row.want, err)
 			if err == nil {
@@ -93,13 +124,24 @@ func TestDigestCache(t *testing.T) {
 	}
 }
 
-func TestDigestCacheThatCannotBeRead(t *testing.T) {
+func TestDigestCacheIsAFileALayer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := openAt(t, dir)
 	loadFiles(t, s, oldForm(t))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "graph", topID, "checksum"), 0o700))
-	_, err := s.Digest(topID)
+	file := filepath.Join(dir, "graph", topID, "checksum")
+	require.NoError(t, s.SetDigest(topID, "sha256:0a"))
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "sha256:0a", string(data))
+	require.NoError(t, os.WriteFile(file, []byte("tarsum+sha256:0b"), 0o600))
+	d, err := s.Digest(topID)
+	require.NoError(t, err)
+	require.Equal(t, digest.Digest("tarsum+sha256:0b"), d)
+
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Mkdir(file, 0o700)) // cannot be read
+	_, err = s.Digest(topID)
 	require.Equal(t, image.ErrNoDigest, err)
 	require.ErrorIs(t, s.SetDigest(lostID, "sha256:0a"), image.ErrNoLayer)
 	require.ErrorIs(t, s.ForgetDigest(lostID), image.ErrNoLayer)
@@ -155,8 +197,7 @@ func TestTags(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := openAt(t, dir)
+	s := openAt(t, t.TempDir())
 	loaded := loadFiles(t, s, oldForm(t))
 	require.NoError(t, s.Tag("lib/base", "1", baseID))
 	made, err := s.Make(t.Context(), image.Recipe{Layers: []int64{10}})
@@ -189,7 +230,7 @@ func TestDelete(t *testing.T) {
 	}
 	config, err := s.Config(made[0])
 	require.NoError(t, err)
-	if diff := cmp.Diff([]string{config.Digest.Encoded()}, blobsIn(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{config.Digest.Encoded()}, blobsOf(t, s)); diff != "" {
 		t.Errorf("blobs left (-want +got):\n%s", diff)
 	}
 }
@@ -208,18 +249,6 @@ func TestDeleteSparesWhatIsNeeded(t *testing.T) {
 	}
 	r, err := s.OpenTar(baseID)
 	require.Equal(t, baseTar(t), readAll(t, r, err))
-}
-
-// blobsIn lists the blobs of a store on disk.
-func blobsIn(t testing.TB, dir string) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, "blobs", "*", "*"))
-	require.NoError(t, err)
-	var names []string
-	for _, path := range paths {
-		names = append(names, filepath.Base(path))
-	}
-	return names
 }
 
 // What a power cut or somebody's hand did to the store is found when it is read.

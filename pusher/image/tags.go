@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 )
@@ -92,11 +91,7 @@ func (s *Store) writeTags(next map[string]map[string]string) error {
 	if err != nil {
 		return err
 	}
-	draft := s.path("repositories.new")
-	if err := os.RemoveAll(draft); err != nil { // a killed process left it
-		return fmt.Errorf("tags: %w", err)
-	}
-	if err := s.disk.replace(draft, s.path("repositories"), data); err != nil {
+	if err := s.disk.replace("repositories.new", "repositories", data); err != nil {
 		return fmt.Errorf("tags: %w", err)
 	}
 	s.tags = next
@@ -106,7 +101,7 @@ func (s *Store) writeTags(next map[string]map[string]string) error {
 // readTags reads the file of the tags.
 func (s *Store) readTags() error {
 	s.tags = map[string]map[string]string{}
-	data, err := os.ReadFile(s.path("repositories"))
+	data, err := fs.ReadFile(s.disk.files, "repositories")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -62,6 +62,17 @@ func (c *contents) named(d digest.Digest) string {
 	return ""
 }
 
+// digests are the names of the contents by digest.
+func (c *contents) digests() map[digest.Digest]string {
+	m := map[digest.Digest]string{}
+	for _, l := range c.layers {
+		if m[l.digest] == "" {
+			m[l.digest] = l.name
+		}
+	}
+	return m
+}
+
 // annotate says of each exchange what it was about. Requests of an upload carry
 // no digest before the last: they belong to the layer that their session ends
 // with, or whose beginning they sent.

@@ -78,7 +78,8 @@ func (d *decoder) scenario(v variation, f file) []*Scenario {
 	var clients []Client
 	named := false
 	d.block(v.root, "scenario", "", d.scenarioFields(s, func(n *node) { clients, named = d.clients(n) }))
-	if !v.partial {
+	misspelt := slices.ContainsFunc(d.problems, func(p Problem) bool { return strings.Contains(p.Message, "for scenario; did you mean") })
+	if !v.partial && !misspelt { // a key that is misspelt is not also missing
 		d.checkRequired(v.root, s)
 	}
 	s.Position, s.Positions, s.Unset = d.positions["scenario"], d.positions, d.unset

@@ -22,7 +22,7 @@ type Source struct {
 // Find says which files a name stands for, in order: a file, a folder (and all
 // below it; "./..." too) or a glob in files; where there is none, a built-in
 // scenario by its ID ("fallback/v1-only", with or without ".yaml"), by its base
-// name ("fallback.yaml"), a folder of the library ("auth"), or "all". A name may
+// name ("fallback.yaml", "auth-basic.yaml"), a folder of the library ("auth"), or "all". A name may
 // go on with a case: "auth/auth-basic/wrong-password". files may be nil.
 //
 // Errors: *NotFoundError; an error of reading.
@@ -159,18 +159,19 @@ func findCase(files fs.FS, name string, builtin bool) []Source {
 	return nil
 }
 
-// builtinByBase finds built-in files by their base name, a case after it.
+// builtinByBase finds built-in files by their base name ("basic", "auth-basic"), a
+// case after it.
 func builtinByBase(name string) []Source {
 	var list []Source
 	for _, p := range builtinPaths() {
-		base := path.Base(p)
-		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(base, ".yaml"))
-		if !ok {
-			continue
-		}
-		rest = strings.TrimPrefix(rest, ".yaml")
-		if rest == "" || rest[0] == '/' || rest[0] == '@' {
-			list = append(list, Source{Files: library.Files, Path: p, Builtin: true, Only: strings.TrimPrefix(rest, "/")})
+		id := strings.TrimSuffix(p, ".yaml")
+		for _, short := range []string{path.Base(id), strings.ReplaceAll(id, "/", "-")} {
+			rest, ok := strings.CutPrefix(name, short)
+			rest = strings.TrimPrefix(rest, ".yaml")
+			if ok && (rest == "" || rest[0] == '/' || rest[0] == '@') {
+				list = append(list, Source{Files: library.Files, Path: p, Builtin: true, Only: strings.TrimPrefix(rest, "/")})
+				break
+			}
 		}
 	}
 	return list

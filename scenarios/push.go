@@ -53,9 +53,9 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	asked := w.question(p)
 	p.before = w.inspect(ctx, asked)
 	from := len(w.recorder.Trace())
-	p.start = w.clock.Now().Sub(clock.Epoch)
+	p.start = w.elapsed()
 	result, err := w.pushNow(ctx, local, tag, step, p)
-	p.end = w.clock.Now().Sub(clock.Epoch)
+	p.end = w.elapsed()
 	p.err = err
 	p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
 	p.via, p.published = result.Via, result.Published
@@ -64,6 +64,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 		trace = c.trace(trace)
 	}
 	w.hosts[0].server.Event("push-ended")
+	w.tellFaults()
 	p.leftovers = w.leftovers()
 	p.trace = w.contents.annotate(w.join(trace))
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
@@ -74,7 +75,12 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 
 // pushNow runs the client.
 func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *seenPush) (*pusher.Result, error) {
-	o := pusher.Options{Meta: http.Header{}, Progress: func(e pusher.Event) { p.events = append(p.events, e) }}
+	o := pusher.Options{Meta: http.Header{}, Progress: func(e pusher.Event) {
+		p.events = append(p.events, e)
+		if w.observer.progress != nil {
+			w.observer.progress(w.progressOf(e))
+		}
+	}}
 	for _, name := range sortedKeys(w.s.Client.Meta) {
 		o.Meta.Set(name, w.s.Client.Meta[name])
 	}

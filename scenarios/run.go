@@ -13,26 +13,31 @@ import (
 	"github.com/pushcheck/pushcheck/internal/report"
 )
 
+// firstSeed is the seed that a scenario's runs begin with.
+func (r *Runner) firstSeed(s *Scenario) uint64 {
+	switch {
+	case r.Seed > 0:
+		return r.Seed
+	case s.Seed > 0:
+		return s.Seed
+	}
+	return 1
+}
+
 // seeds runs a scenario with each of its seeds, up to the first that fails.
-func (r *Runner) seeds(ctx context.Context, s *Scenario) Result {
-	first, runs := s.Seed, s.Runs
-	if r.Seed > 0 {
-		first = r.Seed
-	}
-	if first == 0 {
-		first = 1
-	}
+func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
+	first, runs := r.firstSeed(s), s.Runs
 	if r.Runs > 0 {
 		runs = r.Runs
 	}
-	if why := SkipReason(s); why != "" {
+	if l := lackOf(s); l.reason != "" {
 		res := blank(s, first)
-		res.Outcome, res.Because = report.Skipped, why
+		res.Outcome, res.Because, res.Need = report.Skipped, l.reason, l.need
 		return res
 	}
 	var res Result
 	for i := range max(runs, 1) {
-		res = r.guarded(ctx, s, first+uint64(i))
+		res = r.guarded(ctx, s, first+uint64(i), o)
 		if res.Outcome == report.Fail || res.Outcome == report.Broken || ctx.Err() != nil {
 			return res
 		}
@@ -47,7 +52,7 @@ func blank(s *Scenario, seed uint64) Result {
 		name = s.ID
 	}
 	return Result{
-		ID: s.ID, Title: s.Title, Position: s.Position, Client: ClientName(s.Client), Seed: seed,
+		ID: s.ID, Title: s.Title, Position: s.Position, Client: ClientName(s.Client), Seed: seed, Secrets: secretsOf(s),
 		Again: fmt.Sprintf("pushcheck run %s --seed %d --trace", name, seed),
 	}
 }
@@ -57,7 +62,7 @@ const grace = 10 * time.Second
 
 // guarded is once with an eye on real time: a run that does not end is broken,
 // whatever its own clock says.
-func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64) Result {
+func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64, o observer) Result {
 	limit := r.Watchdog
 	if limit <= 0 {
 		limit = time.Minute
@@ -67,7 +72,7 @@ func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64) Result {
 	own, cancel := real.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make(chan Result, 1)
-	go func() { done <- r.once(own, s, seed) }()
+	go func() { done <- r.once(own, s, seed, o) }()
 	var res Result
 	select {
 	case res = <-done:
@@ -88,7 +93,7 @@ func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64) Result {
 }
 
 // once runs a scenario with one seed.
-func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64) Result {
+func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64, o observer) Result {
 	res := blank(s, seed)
 	broken := func(err error) Result {
 		res.Outcome, res.Because = report.Broken, err.Error()
@@ -102,6 +107,7 @@ func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64) Result {
 	if err != nil {
 		return broken(errors.Join(err, w.close()))
 	}
+	w.observer = o
 	limit := timeout(s)
 	if r.Timeout > 0 {
 		limit = r.Timeout
@@ -136,7 +142,7 @@ func (w *world) judge(res *Result, pushes []*seenPush) {
 	res.Invariants, failures = judgeInvariants(w.s, pushes, w.idle())
 	res.Failures = append(res.Failures, failures...)
 	res.Trace = w.join(w.recorder.Trace())
-	res.Virtual = w.clock.Now().Sub(clock.Epoch)
+	res.Virtual, res.Names = w.elapsed(), w.contents.digests()
 	if len(pushes) > 0 {
 		res.Ending = pushes[len(pushes)-1].ending()
 	}

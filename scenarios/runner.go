@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type Runner struct {
 	Watchdog time.Duration // of real time for each run of a scenario, after which it is broken; 0 is a minute
 	TempDir  string        // where images and buffers live while a scenario runs; "" is the system's
 	Log      *slog.Logger  // the pusher's and the registry's decisions; nil discards
+	// Sink, when not nil, is told of everything but the summary: starts, exchanges,
+	// faults and progress as they happen, results in the scenarios' order.
+	Sink report.Sink
 	// Started, when not nil, is called when a scenario begins, Done when it has
 	// ended, in any order and from several goroutines: for a live line.
 	Started func(*Scenario)
@@ -53,13 +57,14 @@ func (r *Runner) Run(ctx context.Context, list []*Scenario) (Summary, error) {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
 	}
-	out := &orderedResults{emit: r.Emit, results: make([]*Result, len(list))}
+	told := tellers{r, report.All(r.Sink)}
+	out := &orderedResults{emit: told.result, results: make([]*Result, len(list))}
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(parallel, len(list)) {
 		workers.Go(func() {
 			for i := range next {
-				r.one(ctx, list[i], func(res Result) { out.put(i, res) })
+				r.one(ctx, list[i], told, func(res Result) { out.put(i, res) })
 			}
 		})
 	}
@@ -77,21 +82,42 @@ feed:
 }
 
 // one runs a scenario with all its seeds. An interrupted one has no result.
-func (r *Runner) one(ctx context.Context, s *Scenario, put func(Result)) {
+func (r *Runner) one(ctx context.Context, s *Scenario, told tellers, put func(Result)) {
 	if ctx.Err() != nil {
 		return
 	}
-	if r.Started != nil {
-		r.Started(s)
+	run := report.Run{ID: s.ID, Title: s.Title, Client: ClientName(s.Client), Seed: r.firstSeed(s), Secrets: secretsOf(s)}
+	skipped := lackOf(s).reason != ""
+	if !skipped {
+		told.started(s, run)
 	}
-	res := r.seeds(ctx, s)
-	if ctx.Err() != nil {
-		return
+	res := r.seeds(ctx, s, told.observer(run))
+	if !skipped {
+		told.ended(res, run)
 	}
-	if r.Done != nil {
-		r.Done(res)
+	if ctx.Err() == nil {
+		put(res)
 	}
-	put(res)
+}
+
+// secretsOf are the passwords that a scenario deals in. Tokens are secret by
+// where they stand.
+func secretsOf(s *Scenario) []string {
+	var list []string
+	if l := s.Client.Login; l != nil && l.Password != "" {
+		list = append(list, l.Password)
+	}
+	for _, r := range s.Registries {
+		passwords := r.Users
+		if r.Auth != "" && passwords == nil {
+			passwords = defaultUsers
+		}
+		for _, user := range sortedKeys(passwords) {
+			list = append(list, passwords[user])
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func validateAll(list []*Scenario) error {

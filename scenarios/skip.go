@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
@@ -12,95 +13,97 @@ var abilities = [...]string{"v1", "v2", "schema1", "basic", "bearer", "tls"}
 
 // SkipReason says why a scenario cannot run here ("needs era docker-20.10, which
 // is not in this version"), or "".
-func SkipReason(s *Scenario) string {
-	for _, reason := range []string{clientReason(s), registryReason(s), faultReason(s), needReason(s)} {
-		if reason != "" {
-			return reason
+func SkipReason(s *Scenario) string { return lackOf(s).reason }
+
+// A lack is what a scenario needs and cannot have.
+type lack struct {
+	need   string // in a word: "docker-20.10"
+	reason string // "" for none
+}
+
+func lackOf(s *Scenario) lack {
+	for _, find := range []func(*Scenario) lack{clientLack, registryLack, faultLack, needLack} {
+		if l := find(s); l.reason != "" {
+			return l
 		}
 	}
 	if len(s.Unset) > 0 {
-		return "needs the environment variable " + strings.Join(s.Unset, " and ")
+		names := strings.Join(s.Unset, " and ")
+		return lack{names, "needs the environment variable " + names}
 	}
-	return ""
+	return lack{}
 }
 
-func clientReason(s *Scenario) string {
+func clientLack(s *Scenario) lack {
 	c := s.Client
-	switch _, built := eraOf(EraName(c)); {
+	era := EraName(c)
+	switch _, built := eraOf(era); {
 	case c.Adapter != "":
-		return fmt.Sprintf("needs the client %s; foreign clients are not driven by this version", c.Adapter)
+		return lack{c.Adapter, fmt.Sprintf("needs the client %s; foreign clients are not driven by this version", c.Adapter)}
 	case len(c.Run) > 0:
-		return fmt.Sprintf("needs the program %s; foreign clients are not driven by this version", c.Run[0])
+		return lack{c.Run[0], fmt.Sprintf("needs the program %s; foreign clients are not driven by this version", c.Run[0])}
 	case !built:
-		return fmt.Sprintf("needs era %s, which is not in this version", EraName(c))
+		return lack{era, fmt.Sprintf("needs era %s, which is not in this version", era)}
 	case c.Concurrency > 0:
-		return fmt.Sprintf("needs concurrency, which era %s does not have", EraName(c))
+		return lack{"concurrency", fmt.Sprintf("needs concurrency, which era %s does not have", era)}
 	case c.Chunk > 0:
-		return fmt.Sprintf("needs chunks, which era %s does not send", EraName(c))
+		return lack{"chunks", fmt.Sprintf("needs chunks, which era %s does not send", era)}
 	case c.Clock != 0:
-		return "needs a client whose clock is wrong, which is not in this version"
+		return lack{"clock", "needs a client whose clock is wrong, which is not in this version"}
 	}
-	return ""
+	return lack{}
 }
 
-func registryReason(s *Scenario) string {
+func registryLack(s *Scenario) lack {
 	for _, r := range s.Registries {
 		switch {
 		case r.Kind == KindExternal:
-			return "needs a registry at a URL, which is not driven by this version"
+			return lack{"url", "needs a registry at a URL, which is not driven by this version"}
 		case r.Kind == KindProgram:
-			return "needs a registry that is a program, which is not driven by this version"
-		case (r.Kind == "" || r.Kind == KindV2) && len(r.Quirks) > 0:
-			return "quirks are those of registry kind fake"
+			return lack{"program", "needs a registry that is a program, which is not driven by this version"}
 		}
 	}
 	switch {
 	case s.Cleanup:
-		return "needs cleanup, which is not in this version"
+		return lack{"cleanup", "needs cleanup, which is not in this version"}
 	case s.Image.Media == "oci":
-		return "needs an OCI image, which no era of this version pushes"
+		return lack{"oci", "needs an OCI image, which no era of this version pushes"}
 	case len(s.Image.Foreign) > 0:
-		return "needs foreign layers, which no era of this version knows"
+		return lack{"foreign layers", "needs foreign layers, which no era of this version knows"}
 	}
-	return ""
+	return lack{}
 }
 
-func faultReason(s *Scenario) string {
-	lists := [][]Fault{s.Faults}
+func faultLack(s *Scenario) lack {
+	list := s.Faults
 	for _, t := range s.Steps {
-		lists = append(lists, t.Faults)
+		list = append(list[:len(list):len(list)], t.Faults...)
 	}
-	for _, list := range lists {
-		for _, f := range list {
-			names := f.AnyOf
-			if f.Name != "" {
-				names = []string{f.Name}
-			}
-			for _, name := range names {
-				if _, built := fakeregistry.KindOf(name); !built {
-					return fmt.Sprintf("needs fault %s, which is not in this version", name)
-				}
-			}
-			switch {
-			case f.EachNth:
-				return "needs nth: each, which is not in this version"
-			case f.Where.Attempt > 0 || f.Where.Client != "":
-				return "needs faults that select by client or attempt, which are not in this version"
+	for _, f := range list {
+		names := f.AnyOf
+		if f.Name != "" {
+			names = []string{f.Name}
+		}
+		for _, name := range names {
+			if _, built := fakeregistry.KindOf(name); !built {
+				return lack{name, fmt.Sprintf("needs fault %s, which is not in this version", name)}
 			}
 		}
+		switch {
+		case f.EachNth:
+			return lack{"nth: each", "needs nth: each, which is not in this version"}
+		case f.Where.Attempt > 0 || f.Where.Client != "":
+			return lack{"selectors", "needs faults that select by client or attempt, which are not in this version"}
+		}
 	}
-	return ""
+	return lack{}
 }
 
-func needReason(s *Scenario) string {
-need:
+func needLack(s *Scenario) lack {
 	for _, n := range s.Needs {
-		for _, have := range abilities {
-			if n == have {
-				continue need
-			}
+		if !slices.Contains(abilities[:], n) {
+			return lack{n, "needs " + n}
 		}
-		return "needs " + n
 	}
-	return ""
+	return lack{}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/report"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
@@ -36,7 +37,9 @@ type world struct {
 	log      *logBuffer
 	conns    atomic.Int64 // open connections of the client
 	declared []*declared
-	working  func() // ends the runner's work on the clock
+	observer observer
+	told     map[*host]int // how many firings the observer was told of
+	working  func()        // ends the runner's work on the clock
 
 	mu     sync.Mutex // guards watch and probed
 	watch  func(wire.Exchange)
@@ -190,7 +193,36 @@ func (w *world) notify(e wire.Exchange) {
 	if watch != nil {
 		watch(e)
 	}
+	if w.observer.exchange != nil {
+		w.observer.exchange(e)
+	}
 }
+
+// tellFaults tells the observer what struck since it was told last.
+func (w *world) tellFaults() {
+	if w.observer.fault == nil {
+		return
+	}
+	if w.told == nil {
+		w.told = map[*host]int{}
+	}
+	for _, h := range w.hosts {
+		fired := h.server.Fired()
+		for _, f := range fired[w.told[h]:] {
+			one := report.Firing{Fault: f.Fault, Op: f.Op, Link: f.Link, At: f.At.Sub(clock.Epoch)}
+			for _, d := range w.declared {
+				if d.host == h && d.index == f.Index {
+					one.Source = place(d.fault.Position)
+				}
+			}
+			w.observer.fault(one)
+		}
+		w.told[h] = len(fired)
+	}
+}
+
+// elapsed is the scenario's own time.
+func (w *world) elapsed() time.Duration { return w.clock.Now().Sub(clock.Epoch) }
 
 func (w *world) setWatch(f func(wire.Exchange)) {
 	w.mu.Lock()

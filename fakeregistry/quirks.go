@@ -1,5 +1,7 @@
 package fakeregistry
 
+import "fmt"
+
 // Quirks are lawful or common deviations of registries from what distribution
 // 3.1.2 does, each with a registry that has it. The zero value has none. QuirkList
 // names them for scenario files.
@@ -23,7 +25,7 @@ type Quirks struct {
 	NoReferrers      bool   // the referrers endpoint is not there: 404
 	IgnoreAccept     bool   // a manifest is given whatever Accept says
 	LooseManifests   bool   // what a manifest names need not be there
-	MaxTags          int    // more than so many tags may not be asked for: UNSUPPORTED
+	MaxTags          int64  // more than so many tags may not be asked for: UNSUPPORTED
 	PlainErrors      bool   // errors are text/plain, with the same JSON
 }
 
@@ -35,8 +37,79 @@ type Quirk struct {
 	Doc      string
 	// Set turns it on. value is a bool, an int64 or a string, as the field is.
 	//
-	// Errors: a value of another type.
+	// Errors: a value of another type, or a negative number.
 	Set func(q *Quirks, value any) error
+}
+
+// QuirkList is every quirk, in the order of the fields of Quirks.
+func QuirkList() []Quirk {
+	return []Quirk{
+		flagQuirk("relative-location", "GHCR, zot, go-containerregistry",
+			"Location is a path without scheme and host.", func(q *Quirks) *bool { return &q.RelativeLocation }),
+		flagQuirk("plain-location", "zot, olareg, go-containerregistry",
+			"The location of an upload session has no state in it: an old one goes on working.", func(q *Quirks) *bool { return &q.PlainLocation }),
+		textQuirk("location-query", "Azure Container Registry (_nouploadcache=false)",
+			"The location of an upload session has a query of its own that must come back.", func(q *Quirks) *string { return &q.LocationQuery }),
+		flagQuirk("no-digest-header", "ECR, Red Hat's registry",
+			"Docker-Content-Digest is not sent.", func(q *Quirks) *bool { return &q.NoDigestHeader }),
+		flagQuirk("no-version-header", "registries behind proxies that drop headers they do not know",
+			"Docker-Distribution-API-Version is not sent: docker before 1.10 takes the registry for none of V2.", func(q *Quirks) *bool { return &q.NoVersionHeader }),
+		flagQuirk("manifest-accepted", "distribution 2.0",
+			"A manifest PUT is answered 202 (P-300).", func(q *Quirks) *bool { return &q.ManifestAccepted }),
+		flagQuirk("patch-created", "ECR",
+			"A PATCH is answered 201.", func(q *Quirks) *bool { return &q.PatchCreated }),
+		flagQuirk("range-off-by-one", "distribution 2.0.0",
+			"Range ends one byte too far (P-317).", func(q *Quirks) *bool { return &q.RangeOffByOne }),
+		flagQuirk("range-of-chunk", "Aliyun, zot before 2.1.4",
+			"Range in the answer to a PATCH is that of the chunk alone.", func(q *Quirks) *bool { return &q.RangeOfChunk }),
+		sizeQuirk("min-chunk", "registries that hand chunks on to S3",
+			"A smaller chunk must be the last: another one after it is 416. Announced as OCI-Chunk-Min-Length.", func(q *Quirks) *int64 { return &q.MinChunk }),
+		sizeQuirk("max-chunk", "GHCR (4 MiB)",
+			"A larger PATCH is refused with 416 and SIZE_INVALID.", func(q *Quirks) *int64 { return &q.MaxChunk }),
+		flagQuirk("one-patch", "Gitea before 1.24",
+			"A second PATCH of a session is refused with 416.", func(q *Quirks) *bool { return &q.OnePatch }),
+		flagQuirk("no-patch", "distribution 2.0.0",
+			"PATCH is 405 (P-318).", func(q *Quirks) *bool { return &q.NoPatch }),
+		flagQuirk("no-single-post", "distribution, Harbor",
+			"POST ?digest= starts an upload session and leaves the body unread.", func(q *Quirks) *bool { return &q.NoSinglePost }),
+		flagQuirk("no-mount", "go-containerregistry",
+			"A mount starts an upload session.", func(q *Quirks) *bool { return &q.NoMount }),
+		flagQuirk("global-blobs", "zot, go-containerregistry",
+			"A blob is there in every repository once it is in one.", func(q *Quirks) *bool { return &q.GlobalBlobs }),
+		flagQuirk("no-referrers", "distribution",
+			"The referrers endpoint is 404.", func(q *Quirks) *bool { return &q.NoReferrers }),
+		flagQuirk("ignore-accept", "go-containerregistry",
+			"A manifest is given whatever the client accepts.", func(q *Quirks) *bool { return &q.IgnoreAccept }),
+		flagQuirk("loose-manifests", "go-containerregistry",
+			"A manifest is taken though blobs that it names are missing.", func(q *Quirks) *bool { return &q.LooseManifests }),
+		sizeQuirk("max-tags", "ECR (1000)",
+			"Asking for more tags at once is UNSUPPORTED.", func(q *Quirks) *int64 { return &q.MaxTags }),
+		flagQuirk("plain-errors", "distribution 2.0",
+			"Errors are sent as text/plain (P-324).", func(q *Quirks) *bool { return &q.PlainErrors }),
+	}
+}
+
+func flagQuirk(name, registry, doc string, field func(*Quirks) *bool) Quirk {
+	return quirkOf(name, registry, doc, "true or false", field)
+}
+
+func textQuirk(name, registry, doc string, field func(*Quirks) *string) Quirk {
+	return quirkOf(name, registry, doc, "a text", field)
+}
+
+func sizeQuirk(name, registry, doc string, field func(*Quirks) *int64) Quirk {
+	return quirkOf(name, registry, doc, "a number", field)
+}
+
+func quirkOf[T comparable](name, registry, doc, kind string, field func(*Quirks) *T) Quirk {
+	return Quirk{Name: name, Registry: registry, Doc: doc, Set: func(q *Quirks, value any) error {
+		v, ok := value.(T)
+		if n, isNumber := value.(int64); !ok || isNumber && n < 0 {
+			return fmt.Errorf("%s takes %s, not %v", name, kind, value)
+		}
+		*field(q) = v
+		return nil
+	}}
 }
 
 // A Difference is a place where a V2 without quirks answers otherwise than

@@ -238,7 +238,18 @@ func (v *V2) writeError(w http.ResponseWriter, err error) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
+	if v.options.Quirks.PlainErrors {
+		w = &plainErrors{w}
+	}
 	WriteError(w, err)
+}
+
+// plainErrors sends JSON as what Go takes it for when nobody says (P-324).
+type plainErrors struct{ http.ResponseWriter }
+
+func (w *plainErrors) WriteHeader(status int) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // cleanPath is a path without empty and dotted parts. Docker 1.8 pings a mirror at

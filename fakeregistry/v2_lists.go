@@ -26,7 +26,7 @@ func (v *V2) listTags(w http.ResponseWriter, r *http.Request, route wire.Route) 
 		}
 		limit = n
 	}
-	if most := v.options.Quirks.MaxTags; most > 0 && limit > most {
+	if most := v.options.Quirks.MaxTags; most > 0 && int64(limit) > most {
 		return CodeUnsupported.With(nil)
 	}
 	tags := []string{}

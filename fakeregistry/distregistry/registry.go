@@ -23,6 +23,8 @@ package distregistry
 import (
 	"mime"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -49,7 +51,10 @@ type Options struct {
 	// (validation.manifests.urls.allow).
 	ForeignLayers    bool
 	RelativeLocation bool // http.relativeurls
-	NoSchema1        bool // without the front: schema 1 is MANIFEST_INVALID (P-306)
+	NoSchema1        bool // schema 1 is MANIFEST_INVALID, as for distribution alone (P-306)
+	// Accepts limits the manifests that are taken; nil is all of them. Others are
+	// answered MANIFEST_INVALID by the front.
+	Accepts []fakeregistry.Format
 }
 
 // A Registry is distribution in process. It is safe for concurrent use. The names
@@ -60,6 +65,7 @@ type Registry struct {
 	storage *fakeregistry.Storage
 	owned   bool // whether Close closes the storage
 	front   *fakeregistry.V2
+	accepts map[fakeregistry.Format]bool
 	close   sync.Once
 }
 
@@ -69,17 +75,22 @@ var _ fakeregistry.Registry = (*Registry)(nil)
 // hands it to a server that does.
 func New(o Options) *Registry {
 	r := &Registry{storage: o.Storage, key: appKey{o.Delete, o.ReadOnly, o.ForeignLayers, o.RelativeLocation}}
+	all := []fakeregistry.Format{fakeregistry.Schema1, fakeregistry.Schema2, fakeregistry.OCI}
+	r.accepts = map[fakeregistry.Format]bool{}
+	for _, f := range all {
+		r.accepts[f] = (o.Accepts == nil || slices.Contains(o.Accepts, f)) && !(o.NoSchema1 && f == fakeregistry.Schema1)
+	}
 	front := fakeregistry.V2Options{
-		Storage: o.Storage, ReadOnly: o.ReadOnly, Accepts: []fakeregistry.Format{fakeregistry.Schema1},
+		Storage: o.Storage, ReadOnly: o.ReadOnly, Accepts: []fakeregistry.Format{},
 		Quirks: fakeregistry.Quirks{RelativeLocation: o.RelativeLocation},
+	}
+	if r.accepts[fakeregistry.Schema1] {
+		front.Accepts = all[:1]
 	}
 	r.front = fakeregistry.NewV2(front)
 	r.owned, r.storage = o.Storage == nil, r.front.Storage()
 	r.app = takeApp(r.key)
 	r.app.storage.Store(r.storage)
-	if o.NoSchema1 {
-		r.front = nil
-	}
 	return r
 }
 
@@ -100,26 +111,26 @@ func (r *Registry) Close() error {
 
 // ServeHTTP answers one request.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if r.front != nil && r.isSchema1(req) {
+	if r.isForFront(req) {
 		r.front.ServeHTTP(w, req)
 		return
 	}
 	r.app.ServeHTTP(w, req.WithContext(quiet{req.Context()}))
 }
 
-// isSchema1 reports whether a request is for the front: a schema 1 manifest is
-// pushed, or one that was pushed is asked for. Everything else about it, such as
-// its tags and its deletion, distribution does itself.
-func (r *Registry) isSchema1(req *http.Request) bool {
+// isForFront reports whether a request is for the front: a schema 1 manifest is
+// pushed, or one that was pushed is asked for, or a manifest of a format is pushed
+// that is not taken. Everything else about schema 1, such as its tags and its
+// deletion, distribution does itself.
+func (r *Registry) isForFront(req *http.Request) bool {
 	route := wire.ParseRoute(req.Method, req.URL)
 	switch route.Op {
 	case wire.OpManifestPut:
-		contentType := req.Header.Get("Content-Type")
-		mediaType, _, err := mime.ParseMediaType(contentType)
-		if err != nil {
-			return contentType == ""
+		format := formatOf(req.Header.Get("Content-Type"))
+		if format == fakeregistry.Schema1 {
+			return r.accepts[format] // else distribution refuses it
 		}
-		return mediaType == "application/json" || mediaType == schema1.MediaType || mediaType == schema1.MediaTypeSigned
+		return format != "" && !r.accepts[format]
 	case wire.OpManifestGet, wire.OpManifestHead:
 		reference := route.Tag
 		if reference == "" {
@@ -130,6 +141,22 @@ func (r *Registry) isSchema1(req *http.Request) bool {
 	default:
 		return false
 	}
+}
+
+// formatOf is the format of a Content-Type; "" for one that is no manifest's.
+func formatOf(contentType string) fakeregistry.Format {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case contentType == "", mediaType == "application/json", mediaType == schema1.MediaType, mediaType == schema1.MediaTypeSigned:
+		return fakeregistry.Schema1
+	case err != nil:
+		return ""
+	case strings.HasPrefix(mediaType, "application/vnd.docker.distribution.manifest."):
+		return fakeregistry.Schema2
+	case strings.HasPrefix(mediaType, "application/vnd.oci.image."):
+		return fakeregistry.OCI
+	}
+	return ""
 }
 
 // An app is a distribution app that can serve one storage after another.

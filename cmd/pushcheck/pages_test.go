@@ -262,7 +262,7 @@ func (p *page) start(cmd *exec.Cmd) string {
 	for s := bufio.NewScanner(out); s.Scan(); {
 		fmt.Fprintln(&said, s.Text())
 		if strings.HasPrefix(s.Text(), "ready") {
-			go io.Copy(io.Discard, out)
+			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return p.translateBack(said.String())
 		}
 	}

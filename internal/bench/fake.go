@@ -98,23 +98,23 @@ func tinyPushes(ctx context.Context) (pairing, error) {
 		return func() (time.Duration, error) {
 			n++
 			repository := fmt.Sprintf("%s/v2/bench/tiny%d", url, n)
-			return timed(func() error { return tinyPush(ctx, client, url, repository, n) })
+			return timed(func() error { return tinyPush(ctx, client, repository, n) })
 		}, stop, nil
 	}
 	ours, stopOurs, err := push(startFake)
 	if err != nil {
 		return pairing{}, err
 	}
-	defer stopOurs()
+	defer func() { _ = stopOurs() }()
 	peer, stopPeer, err := push(startPeer)
 	if err != nil {
 		return pairing{}, err
 	}
-	defer stopPeer()
+	defer func() { _ = stopPeer() }()
 	return pairs(1000, ours, peer)
 }
 
-func tinyPush(ctx context.Context, client *http.Client, url, repository string, n int) error {
+func tinyPush(ctx context.Context, client *http.Client, repository string, n int) error {
 	var descriptors []string
 	for _, content := range []string{"config", "first layer", "second layer"} {
 		content += strconv.Itoa(n) // ggcr keeps blobs once for all repositories
@@ -122,7 +122,7 @@ func tinyPush(ctx context.Context, client *http.Client, url, repository string, 
 		if err := request(ctx, client, http.MethodHead, repository+"/blobs/"+b.digest, nil, http.StatusNotFound); err != nil {
 			return err
 		}
-		if err := upload(ctx, client, url, repository, b); err != nil {
+		if err := upload(ctx, client, repository, b); err != nil {
 			return err
 		}
 		descriptors = append(descriptors, fmt.Sprintf(`{"mediaType":"%%s","size":%d,"digest":"%s"}`, len(content), b.digest))
@@ -160,7 +160,7 @@ func uploadAll(ctx context.Context, client *http.Client, url string, blobs []blo
 	for range at {
 		workers.Go(func() {
 			for b := range work {
-				if err := upload(ctx, client, url, url+"/v2/bench/big", b); err != nil {
+				if err := upload(ctx, client, url+"/v2/bench/big", b); err != nil {
 					errs <- err
 				}
 			}
@@ -180,7 +180,7 @@ func uploadAll(ctx context.Context, client *http.Client, url string, blobs []blo
 }
 
 // upload starts a session and commits it with the whole blob.
-func upload(ctx context.Context, client *http.Client, url, repository string, b blob) error {
+func upload(ctx context.Context, client *http.Client, repository string, b blob) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, repository+"/blobs/uploads/", nil)
 	if err != nil {
 		return err

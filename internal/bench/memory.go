@@ -167,7 +167,7 @@ func fill(ctx context.Context, url string, size int64) error {
 	data := makeBlobs(1, 16<<20)[0].data
 	for i := range size / int64(len(data)) {
 		copy(data, fmt.Sprintf("%8d", i))
-		if err := upload(ctx, client, url, url+"/v2/bench/held", newBlob(data)); err != nil {
+		if err := upload(ctx, client, url+"/v2/bench/held", newBlob(data)); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func hold(start starter) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer stop()
+	defer func() { _ = stop() }()
 	before, err := memory("VmRSS")
 	if err != nil {
 		return 0, err

@@ -206,8 +206,10 @@ func TestNames(t *testing.T) {
 		{"a reference with a port", ref("127.0.0.1:5000/app"), image.Loaded{Name: "127.0.0.1:5000/app"}},
 		{"a reference by digest", ref("app@" + string(digestOf(""))), image.Loaded{Name: "app@" + string(digestOf(""))}},
 		{"no reference", ref("A://"), image.Loaded{Name: "A://"}},
-		{"of containerd", layout(obj{"io.containerd.image.name": "docker.io/lib/app:1", "org.opencontainers.image.ref.name": "1"}),
-			image.Loaded{Name: "docker.io/lib/app:1", Repository: "lib/app", Tag: "1"}},
+		{
+			"of containerd", layout(obj{"io.containerd.image.name": "docker.io/lib/app:1", "org.opencontainers.image.ref.name": "1"}),
+			image.Loaded{Name: "docker.io/lib/app:1", Repository: "lib/app", Tag: "1"},
+		},
 		{"none", layout(nil), image.Loaded{}},
 	}
 	for _, row := range rows {

@@ -52,7 +52,6 @@ func window(source string, column, length int) (text string, at, n int) {
 	place = append(place, len(line))
 	last := len(place) - 1
 	from, to := place[min(column-1, last)], place[min(column-1+length, last)]
-	to = max(to, from+1)
 	if len(line) > excerptLimit {
 		start := min(max(0, from-excerptLimit/3), len(line)-excerptLimit)
 		end := start + excerptLimit

@@ -164,13 +164,13 @@ func TestWhatAClientSeesBeforeHTTP(t *testing.T) {
 
 func TestAClientThatGivesUp(t *testing.T) {
 	t.Parallel()
-	for _, where := range []string{"head", "body"} {
+	for _, where := range []string{"head", "body", "close"} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			p := startPair(t, func(w http.ResponseWriter, r *http.Request) {
-				if where == "body" {
+				if where != "head" {
 					fmt.Fprint(w, "some")
 					_ = http.NewResponseController(w).Flush()
 				} else {
@@ -185,7 +185,9 @@ func TestAClientThatGivesUp(t *testing.T) {
 			if resp, err := p.client.Do(req); err == nil {
 				_, _ = io.ReadFull(resp.Body, make([]byte, 4))
 				cancel()
-				if _, err := resp.Body.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+				if where == "close" {
+					// the caller does not even try
+				} else if _, err := resp.Body.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 					t.Errorf("reading ended with %v", err)
 				}
 				_ = resp.Body.Close()
@@ -197,7 +199,6 @@ func TestAClientThatGivesUp(t *testing.T) {
 	}
 }
 
-// A deaf connection swallows what is written to it once its peer has gone.
 func TestARequestThatIsSentAgainIsTwoExchanges(t *testing.T) {
 	t.Parallel()
 	var requests int // handled one after the other
@@ -262,5 +263,46 @@ func TestABodyThatIsSentAgainIsMeasuredTwice(t *testing.T) {
 		if e.Request.Body.Length != 10 || string(e.Request.Body.Digest) != sum("{manifest}") || string(e.Request.Body.Head) != "{manifest}" {
 			t.Errorf("#%d: body %+v", e.Seq, e.Request.Body)
 		}
+	}
+}
+
+func TestAFailedHandshakeIsKnownWithoutDial(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	rec := wire.NewRecorder(clock.Real(), nil)
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+plain.Listener.Addr().String()+"/v2/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := rec.Transport(tr).RoundTrip(req); err == nil {
+		_ = resp.Body.Close()
+		t.Fatal("it answered")
+	}
+	if e := rec.Trace()[0]; e.Failure != wire.FailureTLS {
+		t.Errorf("recorded %v (%s), want tls", e.Failure, e.Err)
+	}
+}
+
+func TestAServerSeesItsClientGo(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+	})
+	nc, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(nc, "PATCH /v2/a/blobs/uploads/u HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nlay")
+	_ = nc.(*net.TCPConn).CloseWrite()
+	_, _ = io.Copy(io.Discard, nc)
+	_ = nc.Close()
+	p.stop()
+	e := p.got.Trace()[0]
+	if e.Failure != wire.FailureClosed || e.Response.Status != 400 || e.Request.Body.Length != 3 || !e.Request.Body.Cut {
+		t.Errorf("recorded %v (%s), status %d, %d bytes, cut %v", e.Failure, e.Err, e.Response.Status, e.Request.Body.Length, e.Request.Body.Cut)
 	}
 }

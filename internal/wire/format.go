@@ -164,7 +164,7 @@ func writeBody(b *strings.Builder, prefix string, body Body) {
 
 // word writes what must hold together between two spaces.
 func word(s string) string {
-	if s == "" || strings.ContainsAny(s, "\" \\") || s[len(s)-1] == ':' || !plain(s) {
+	if s == "" || strings.ContainsAny(s, "\" \\") || !plain(s) {
 		return strconv.QuoteToASCII(s)
 	}
 	return s

@@ -145,7 +145,7 @@ func (r *record) broke(err error) {
 type responseWriter struct {
 	http.ResponseWriter
 	rec      *record
-	mute     bool // the answer has no body on the wire, whatever is written
+	mute     bool // an answer to HEAD: what is written stays off the wire
 	wrote    bool // the head was written
 	flushed  bool // and has surely left
 	hijacked bool
@@ -166,7 +166,6 @@ func (w *responseWriter) head(status int) {
 		return
 	}
 	w.wrote = true
-	w.mute = w.mute || status == http.StatusNoContent || status == http.StatusNotModified
 	h := w.Header()
 	w.rec.mu.Lock()
 	defer w.rec.mu.Unlock()

@@ -187,11 +187,23 @@ func TestTheRecorderForgetsWhatItNeedNotKeep(t *testing.T) {
 	t.Parallel()
 	rec := wire.NewRecorder(clock.Real(), nil)
 	rec.KeepLast(3)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
+	go func() { // stays open
+		defer close(done)
+		rec.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(entered); <-leave })).
+			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v2/", nil))
+	}()
+	<-entered
+	defer func() { close(leave); <-done }()
 	for i := range 100 {
 		rec.Event(fmt.Sprint(i))
 	}
 	trace := rec.Trace()
-	if len(trace) > 6 || trace[len(trace)-1].Event() != "99" || trace[len(trace)-1].Seq != 100 {
+	if !trace[0].Open || trace[0].Seq != 1 {
+		t.Errorf("what is under way was forgotten: the first is %+v", trace[0])
+	}
+	if len(trace) > 7 || trace[len(trace)-1].Event() != "99" || trace[len(trace)-1].Seq != 101 {
 		t.Errorf("kept %d exchanges, the last %+v", len(trace), trace[len(trace)-1])
 	}
 }
@@ -253,4 +265,69 @@ func TestARequestIsNotChangedByItsRecording(t *testing.T) {
 	if req.Body != before.Body || req.Context() != before.Context() || len(req.Header) != 0 || resp.Request != req {
 		t.Errorf("the request became %+v", req)
 	}
+}
+
+func TestConnectionsThatReuseAPortAreTwo(t *testing.T) {
+	t.Parallel()
+	rec := wire.NewRecorder(clock.Real(), nil)
+	h := rec.Handler(http.NotFoundHandler())
+	serve := func(ctx context.Context) {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/v2/", nil))
+	}
+	first, second := rec.ConnContext(t.Context(), fakeConn{}), rec.ConnContext(t.Context(), fakeConn{})
+	for _, ctx := range []context.Context{first, first, second, t.Context(), t.Context()} { // the last two by their address
+		serve(ctx)
+	}
+	var got []int
+	for _, e := range rec.Trace() {
+		got = append(got, e.Conn)
+	}
+	if fmt.Sprint(got) != "[1 1 2 3 3]" {
+		t.Errorf("connections are numbered %v, want [1 1 2 3 3]", got)
+	}
+}
+
+type fakeConn struct{ net.Conn }
+
+func (fakeConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1234} }
+
+func TestInterimAnswersAreNotTheAnswer(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusCreated)
+	})
+	p.do(t, http.MethodPut, "/v2/a/manifests/b", strings.NewReader("{}"))
+	p.stop()
+	if e := p.got.Trace()[0]; e.Response.Status != http.StatusCreated {
+		t.Errorf("recorded %d, want 201", e.Response.Status)
+	}
+}
+
+// A small body goes out in one piece with its header, as without a recorder.
+func TestRecordingDoesNotSplitSmallRequests(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	var writes atomic.Int32
+	p.transport.DialContext = p.sent.Dial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		return &countingConn{nc, &writes}, err
+	})
+	p.do(t, http.MethodPut, "/v2/a/manifests/b", strings.NewReader("{manifest}"))
+	if n := writes.Load(); n != 1 {
+		t.Errorf("the request took %d writes, want 1", n)
+	}
+	if b := p.sent.Trace()[0].Request.Body; string(b.Head) != "{manifest}" || string(b.Digest) != sum("{manifest}") || b.Cut {
+		t.Errorf("recorded the body %+v", b)
+	}
+}
+
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
 }

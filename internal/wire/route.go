@@ -59,7 +59,7 @@ func isToken(method, path string, u *url.URL) bool {
 	if last != "token" && last != "auth" {
 		return false
 	}
-	return dir == "/v2" || dir == "/v1" || !strings.HasPrefix(dir, "/v2/") && !strings.HasPrefix(dir, "/v1/")
+	return !strings.HasPrefix(dir, "/v2/") && !strings.HasPrefix(dir, "/v1/")
 }
 
 // parseV2 reads what follows /v2/ from its end, since a repository may be called

@@ -74,7 +74,7 @@ func TestWhatWasSecretOnceIsSecretEverywhere(t *testing.T) {
 	t.Parallel()
 	basic := base64.StdEncoding.EncodeToString([]byte("alice:correct-horse"))
 	trace := wire.Trace{
-		{Seq: 1, Err: "saw eyJ0b2tlbg.x.y and correct-horse"},
+		{Seq: 1, Err: "saw eyJ0b2tlbg.x.y and correct-horse", Request: wire.Request{Method: "GET", Host: "h", Target: "/v2/?hint=eyJ0b2tlbg.x.y"}},
 		{Seq: 2, Request: wire.Request{Header: http.Header{"Authorization": {"Bearer eyJ0b2tlbg.x.y"}}}},
 		{Seq: 3, Request: wire.Request{Header: http.Header{"Authorization": {"Basic " + basic}, "X-Other": {basic}}}},
 	}
@@ -91,7 +91,7 @@ func TestListedSecretsSurviveInNoSpelling(t *testing.T) {
 	const secret = `p@ss "word"/1`
 	json := `{"detail":"p@ss \"word\"/1"}`
 	for _, text := range []string{
-		secret, "p%40ss+%22word%22%2F1", "p@ss%20%22word%22%2F1", json,
+		secret, "p%40ss+%22word%22%2F1", "p@ss%20%22word%22%2F1", "%70@ss%20%22w%6frd%22%2f1", json,
 		base64.StdEncoding.EncodeToString([]byte("alice:" + secret)),
 		base64.StdEncoding.EncodeToString([]byte("bob:" + secret + "x")),
 		base64.URLEncoding.EncodeToString([]byte("carol:" + secret + "yz")),

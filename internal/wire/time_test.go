@@ -2,11 +2,13 @@ package wire_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"slices"
 	"sync"
 	"testing"
@@ -194,3 +196,84 @@ func (l *ledger) expect(t *testing.T, want ...string) {
 		t.Errorf("the clock heard %q, want %q", l.lines, want)
 	}
 }
+
+// A stub is a RoundTripper that fails as told, and leaves its connections open.
+type stub func(req *http.Request) error
+
+func (s stub) RoundTrip(req *http.Request) (*http.Response, error) { return nil, s(req) }
+
+func TestTheClockHearsOfEveryConnectionThatNobodyWaitsOn(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	failed := errors.New("failed")
+	gotConn := func(req *http.Request, nc net.Conn) {
+		httptrace.ContextClientTrace(req.Context()).GotConn(httptrace.GotConnInfo{Conn: nc})
+	}
+	var first, second net.Conn
+	var late context.Context
+	for _, row := range []struct {
+		name string
+		next func(dial func(context.Context) net.Conn) stub
+		want func() []string
+	}{
+		{"fails before the connection is ready", func(dial func(context.Context) net.Conn) stub {
+			return func(req *http.Request) error { first = dial(req.Context()); return failed }
+		}, func() []string { return []string{"connected " + addr(first), "abandoned " + addr(first)} }},
+		{"fails on its connection", func(dial func(context.Context) net.Conn) stub {
+			return func(req *http.Request) error { first = dial(req.Context()); gotConn(req, first); return failed }
+		}, func() []string { return []string{"connected " + addr(first), "abandoned " + addr(first)} }},
+		{"takes another connection than it dialled", func(dial func(context.Context) net.Conn) stub {
+			return func(req *http.Request) error {
+				second = dial(context.Background())
+				first = dial(req.Context())
+				gotConn(req, second)
+				return failed
+			}
+		}, func() []string {
+			return []string{"connected " + addr(second), "connected " + addr(first), "abandoned " + addr(first), "abandoned " + addr(second)}
+		}},
+		{"dials too late", func(dial func(context.Context) net.Conn) stub {
+			return func(req *http.Request) error { late = req.Context(); return failed }
+		}, func() []string { return nil }},
+		{"closes", func(dial func(context.Context) net.Conn) stub {
+			return func(req *http.Request) error {
+				first = dial(context.Background())
+				_ = first.Close()
+				return failed
+			}
+		}, func() []string { return []string{"connected " + addr(first), "abandoned " + addr(first)} }},
+	} {
+		ledger := &ledger{Clock: clock.Real()}
+		rec := wire.NewRecorder(ledger, nil)
+		var open []net.Conn
+		dial := func(ctx context.Context) net.Conn {
+			nc, err := rec.Dial((&net.Dialer{}).DialContext)(ctx, "tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, nc)
+			return nc
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://registry.invalid/v2/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rec.Transport(row.next(dial)).RoundTrip(req); !errors.Is(err, failed) {
+			t.Fatal(err)
+		}
+		if late != nil {
+			dial(late)
+			late = nil
+		}
+		t.Run(row.name, func(t *testing.T) { ledger.expect(t, row.want()...) })
+		for _, nc := range open {
+			_ = nc.Close()
+		}
+	}
+}
+
+func addr(nc net.Conn) string { return nc.LocalAddr().String() }

@@ -45,7 +45,7 @@ golden: ## write the golden files anew and say what changed
 	$(GO) test ./... -update
 	git diff --stat
 
-bench: ## the figures of docs/performance.md, beside the peers' in the same run
+bench: ## what pushcheck promises of its speed and memory, beside its peers in the same run
 	$(GO) run ./internal/bench
 
 cover: ## coverage by function, lowest first

@@ -133,6 +133,11 @@ func TestE2EServeV1(t *testing.T) {
 	assert.Contains(t, log(), "v1.layer.put")
 }
 
+// TestE2EPages runs the documentation with the commands that need other programs.
+func TestE2EPages(t *testing.T) {
+	runPages(t, "e2e")
+}
+
 // A program is the built command.
 type program string
 

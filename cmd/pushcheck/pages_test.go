@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,7 +44,7 @@ func pages(t *testing.T) []string {
 	return append(found, "../../README.md")
 }
 
-// runPages runs the blocks of one kind on every page.
+// runPages runs every page, and its console blocks of one kind besides those of none.
 func runPages(t *testing.T, kind string) {
 	for _, path := range pages(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -81,7 +80,7 @@ func (p *page) run(text, kind string) string {
 			p.quotes(rest, body)
 		case language == "console" && rest == "ci":
 			p.inCI(body)
-		case language == "console" && rest == kind:
+		case language == "console" && (rest == "" || rest == kind):
 			body = p.console(body)
 		case language == "sh" || language == "bash" || language == "shell":
 			p.t.Errorf("%s: a block of %s that nothing runs", p.path, language)
@@ -144,8 +143,7 @@ func (p *page) command(line string) string {
 	if line == "echo $?" {
 		return fmt.Sprint(p.last)
 	}
-	line = p.translate(line)
-	words := strings.Fields(line)
+	words := strings.Fields(p.translate(line))
 	if words[0] == "grep" {
 		return p.grep(words[1], words[2])
 	}
@@ -176,7 +174,7 @@ func (p *page) command(line string) string {
 	}
 	cmd.Env = append(os.Environ(), "HOME="+p.dir, "XDG_CACHE_HOME=", "DOCKER_CONFIG=")
 	if background {
-		return p.start(cmd)
+		return p.start(cmd, address.FindString(line))
 	}
 	text, _ := cmd.CombinedOutput()
 	require.NotNil(p.t, cmd.ProcessState, "%s does not run", line)
@@ -197,18 +195,18 @@ func (p *page) grep(pattern, name string) string {
 	return out.String()
 }
 
+var serving = regexp.MustCompile(`127\.0\.0\.1:[1-9]\d*`)
+
 var address = regexp.MustCompile(`127\.0\.0\.1:50\d\d`)
 
-// translate replaces the addresses that a page shows by free ones.
+// translate replaces the addresses that a page shows by those that are in use,
+// and one that is new to the page by a free one.
 func (p *page) translate(line string) string {
 	return address.ReplaceAllStringFunc(line, func(written string) string {
-		if _, known := p.ports[written]; !known {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(p.t, err)
-			p.ports[written] = l.Addr().String()
-			require.NoError(p.t, l.Close())
+		if used, known := p.ports[written]; known {
+			return used
 		}
-		return p.ports[written]
+		return "127.0.0.1:0"
 	})
 }
 
@@ -248,8 +246,8 @@ func alike(shown, printed string) bool {
 var varying = regexp.MustCompile(`\b\d+(?:\.\d+)?(?:µs|ms|s)\b|127\.0\.0\.1:[1-9]\d{4}\b`)
 
 // start starts a command that goes on until the page ends, and returns what it
-// prints until it is ready.
-func (p *page) start(cmd *exec.Cmd) string {
+// prints until it is ready. It serves at what the page calls written.
+func (p *page) start(cmd *exec.Cmd, written string) string {
 	p.t.Helper()
 	out, err := cmd.StdoutPipe()
 	require.NoError(p.t, err)
@@ -261,6 +259,9 @@ func (p *page) start(cmd *exec.Cmd) string {
 	var said strings.Builder
 	for s := bufio.NewScanner(out); s.Scan(); {
 		fmt.Fprintln(&said, s.Text())
+		if used := serving.FindString(s.Text()); used != "" && p.ports[written] == "" {
+			p.ports[written] = used
+		}
 		if strings.HasPrefix(s.Text(), "ready") {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return p.translateBack(said.String())

@@ -141,6 +141,7 @@ func (d *decoder) step(n *node, part string) Step {
 	set := func(verb string, v *node) {
 		if s.Verb != "" {
 			d.fail(v.at, "", "a step does one thing; this one has %s and %s", s.Verb, verb)
+			return
 		}
 		s.Verb = verb
 	}

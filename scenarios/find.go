@@ -58,13 +58,7 @@ func Find(files fs.FS, name string) ([]Source, error) {
 
 // findIn looks for name in one place. Nothing there is no error.
 func findIn(files fs.FS, name string, builtin bool) ([]Source, error) {
-	name = strings.TrimSuffix(name, "...")
-	if name != "/" {
-		name = strings.TrimSuffix(name, "/")
-	}
-	if name == "" {
-		name = "."
-	}
+	name = path.Clean(strings.TrimSuffix(name, "..."))
 	if strings.ContainsAny(name, "*?[") {
 		return findGlob(files, name, builtin)
 	}

@@ -2,9 +2,11 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
 )
 
 // pushedWords are the statuses by which an era says that the registry has a layer.
@@ -114,5 +116,15 @@ func shownDigests(p *seenPush) []finding {
 			})
 		}
 	}
+	for _, e := range p.trace { // refused, and its digest was not shown before
+		if e.Route.Op == wire.OpManifestPut && e.Response.Status >= 400 && !p.showedDigest(e.Route.Tag) {
+			found = append(found, finding{rules: []string{"P-207"}})
+		}
+	}
 	return found
+}
+
+// showedDigest reports whether a tag's digest line was shown.
+func (p *seenPush) showedDigest(tag string) bool {
+	return slices.ContainsFunc(p.events, func(e pusher.Event) bool { return strings.HasPrefix(e.Status, tag+": digest: ") })
 }

@@ -33,6 +33,21 @@ func truth(p *seenPush) []finding {
 			found = append(found, finding{broken: "the push of tag " + tag + " was reported as a success, but it " + why, rules: p.believes()})
 		}
 	}
+	return append(found, doubted(p)...)
+}
+
+// doubted are the tags for which the registry's word was good and its state is
+// not, and that were not reported as a success all the same: the client looked.
+func doubted(p *seenPush) []finding {
+	var found []finding
+	for _, tag := range p.tags {
+		taken := slices.ContainsFunc(p.trace, func(e seen) bool {
+			return e.Route.Op == wire.OpManifestPut && e.Route.Tag == tag && e.succeeded()
+		})
+		if got := p.after.tags[tagKey(p.repository, tag)]; taken && !got.found && !slices.Contains(p.claimed(), tag) {
+			found = append(found, finding{rules: p.believes()})
+		}
+	}
 	return found
 }
 

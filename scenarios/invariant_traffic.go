@@ -162,11 +162,8 @@ func finalRefusal(e seen) string {
 
 // noDoubleCount: bytes are not sent twice into one session.
 func noDoubleCount(p *seenPush) []finding {
-	type open struct {
-		seq  int
-		from string
-	}
-	unsure := map[string]open{}
+	unsure := map[string]int{} // session → exchange that may have left bytes in it
+
 	var found []finding
 	for _, e := range p.trace {
 		session := e.Route.Session
@@ -184,12 +181,12 @@ func noDoubleCount(p *seenPush) []finding {
 			}
 			if before, ok := unsure[session]; ok {
 				found = append(found, finding{
-					broken: fmt.Sprintf("%s sent %d bytes into the session of #%d, which may have taken them", label(e), e.Request.Body.Length, before.seq),
+					broken: fmt.Sprintf("%s sent %d bytes into the session of #%d, which may have taken them", label(e), e.Request.Body.Length, before),
 					seq:    e.Seq,
 				})
 			}
 			if e.Response.Status == 0 && e.reached() {
-				unsure[session] = open{seq: e.Seq, from: e.Request.Header.Get("Content-Range")}
+				unsure[session] = e.Seq
 			}
 		}
 	}
@@ -198,7 +195,7 @@ func noDoubleCount(p *seenPush) []finding {
 
 // cleanUp: sessions are committed or cancelled.
 func cleanUp(p *seenPush) []finding {
-	var abandoned []string
+	var abandoned, cancelled []string
 	first := 0
 	for _, e := range p.trace {
 		session := sessionOf(e)
@@ -208,18 +205,22 @@ func cleanUp(p *seenPush) []finding {
 			abandoned = append(abandoned, session)
 			first = max(first, e.Seq)
 		case e.Route.Op == wire.OpUploadPut, e.Route.Op == wire.OpUploadCancel:
+			if e.Route.Op == wire.OpUploadCancel {
+				cancelled = append(cancelled, session)
+			}
 			abandoned = slices.DeleteFunc(abandoned, func(s string) bool { return s == session })
 		}
 	}
-	if len(abandoned) == 0 || p.after.uploads == 0 {
-		return nil // the registry forgot them, or never knew them
-	}
-	if p.after.uploads <= p.before.uploads && p.after.uploads >= 0 {
-		return nil
+	rules := []string{"P-208", "P-582"}
+	switch {
+	case len(cancelled) > 0 && len(abandoned) == 0:
+		return []finding{{rules: rules}} // tempted, and it cleaned up
+	case len(abandoned) == 0, p.after.uploads >= 0 && p.after.uploads <= p.before.uploads:
+		return nil // there were none, or the registry forgot them
 	}
 	return []finding{{
 		broken: fmt.Sprintf("%d upload sessions were neither committed nor cancelled", len(abandoned)),
-		rules:  []string{"P-208", "P-582"}, seq: first,
+		rules:  rules, seq: first,
 	}}
 }
 
@@ -239,7 +240,10 @@ func quietEnd(p *seenPush) []finding {
 func expectedTraffic(p *seenPush) []finding {
 	hosts := append(slices.Clone(p.registry), p.realms...)
 	var found []finding
+	astray, lost := false, false
 	for _, e := range p.trace {
+		astray = astray || strayRules(e) != nil && e.Route.Op == wire.OpOther
+		lost = lost || e.Route.Op == wire.OpUploadStart && e.Response.Status == http.StatusAccepted && e.Response.Header.Get("Location") == ""
 		switch {
 		case e.Route.Op == wire.OpOther && e.reached():
 			found = append(found, finding{broken: fmt.Sprintf("%s %s is no request of a registry protocol%s",
@@ -247,6 +251,9 @@ func expectedTraffic(p *seenPush) []finding {
 		case e.Request.Host != "" && len(hosts) > 0 && !slices.Contains(hosts, e.Request.Host):
 			found = append(found, finding{broken: fmt.Sprintf("%s went to %s, which is no host of the scenario", label(e), e.Request.Host), seq: e.Seq})
 		}
+	}
+	if lost && !astray {
+		found = append(found, finding{rules: []string{"P-201"}}) // tempted, and it did not go astray
 	}
 	return found
 }

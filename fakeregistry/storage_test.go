@@ -467,3 +467,13 @@ func TestConcurrentUploads(t *testing.T) {
 		require.Equal(t, int64(4*200_000+0+1+2+3), s.Stored(), "each blob once")
 	})
 }
+
+// failOn fails one kind of access.
+func failOn(op fakeregistry.StorageOp) fakeregistry.Hook {
+	return func(_ context.Context, a fakeregistry.Access) error {
+		if a.Op == op {
+			return errDisk
+		}
+		return nil
+	}
+}

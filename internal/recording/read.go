@@ -120,16 +120,7 @@ func decodeStep(data []byte, step *Step) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(step); err != nil {
-		offset := d.InputOffset()
-		var syntax *json.SyntaxError
-		var kind *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &syntax):
-			offset = syntax.Offset
-		case errors.As(err, &kind):
-			offset = kind.Offset
-		}
-		return fmt.Errorf("%d: %w", lineOf(data, offset), err)
+		return fmt.Errorf("%d: %w", lineOf(data, offsetOf(err, data)), err)
 	}
 	if step.Format > Format {
 		return fmt.Errorf("1: format %d is newer than this program, which reads up to %d", step.Format, Format)
@@ -138,6 +129,23 @@ func decodeStep(data []byte, step *Step) error {
 		return fmt.Errorf("%d: something follows the step", lineOf(data, d.InputOffset()))
 	}
 	return nil
+}
+
+// offsetOf is where an error of encoding/json came up. It says so itself for some;
+// of an unknown field it tells the name.
+func offsetOf(err error, data []byte) int64 {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return syntax.Offset
+	case errors.As(err, &kind):
+		return kind.Offset
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return int64(len(data))
+	}
+	_, name, _ := strings.Cut(err.Error(), "unknown field ")
+	return int64(max(bytes.Index(data, []byte(name)), 0))
 }
 
 func lineOf(data []byte, offset int64) int {

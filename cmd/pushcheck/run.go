@@ -112,10 +112,8 @@ func mistyped(args []string, err error) error {
 
 // runner is the runner that the flags describe. end ends the run.
 func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outside) *scenarios.Runner {
-	r := &scenarios.Runner{Parallel: f.parallel, Seed: f.seed, Runs: f.runs, Timeout: f.timeout, Emit: sink.Result}
-	r.Started = func(s *scenarios.Scenario) { sink.Start(f.named(s)) }
-	r.Done = func(res scenarios.Result) {
-		sink.Ended(report.Run{ID: res.ID, Title: res.Title, Client: res.Client, Seed: res.Seed, Secrets: res.Secrets})
+	r := &scenarios.Runner{Parallel: f.parallel, Seed: f.seed, Runs: f.runs, Timeout: f.timeout, Sink: sink}
+	r.Emit = func(res scenarios.Result) {
 		if f.failFast && res.Outcome == report.Fail {
 			end(errFailFast)
 		}
@@ -124,15 +122,6 @@ func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outsid
 		r.Log = slog.New(slog.NewTextHandler(o.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return r
-}
-
-// named is what a scenario is called while it runs.
-func (f runFlags) named(s *scenarios.Scenario) report.Run {
-	seed := s.Seed
-	if f.seed > 0 {
-		seed = f.seed
-	}
-	return report.Run{ID: s.ID, Title: s.Title, Client: scenarios.ClientName(s.Client), Seed: max(seed, 1)}
 }
 
 // as makes every scenario push as --client says.

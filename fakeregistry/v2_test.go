@@ -356,11 +356,11 @@ func TestStorageErrorsAreTold(t *testing.T) {
 	v2 := fakeregistry.NewV2(fakeregistry.V2Options{})
 	c := talkTo(t, v2)
 	blob := c.push("a", "x")
-	l := c.open("a")
+	l, other := c.open("a"), c.open("a")
 	for op, ask := range map[fakeregistry.StorageOp]func() answer{
 		fakeregistry.StorageBegin:    func() answer { return c.say("POST", "/v2/a/blobs/uploads/", "") },
 		fakeregistry.StorageWrite:    func() answer { return c.say("PATCH", l, "x") },
-		fakeregistry.StorageCommit:   func() answer { return c.say("PUT", withDigest(l, "y"), "y") },
+		fakeregistry.StorageCommit:   func() answer { return c.say("PUT", withDigest(other, "y"), "y") },
 		fakeregistry.StorageManifest: func() answer { return c.say("PUT", "/v2/a/manifests/t", image(blob, ""), "Content-Type: "+typeOCI) },
 		fakeregistry.StorageTag:      func() answer { return c.say("PUT", "/v2/a/manifests/t", image(blob, ""), "Content-Type: "+typeOCI) },
 		fakeregistry.StorageRead:     func() answer { return c.say("GET", "/v2/a/blobs/"+blob.String(), "") },

@@ -36,8 +36,8 @@ const JSONFormat = 1
 // ResultEvent and SummaryEvent add. Everything is scrubbed: hosts are HOST, HOST2,
 // …, upload sessions SESSION1, …. Text that is not UTF-8 has U+FFFD instead.
 //
-// Of a run whose exchanges were not told one by one, the wire events come from
-// its result.
+// Of a run whose exchanges were not told one by one, the wire and fault events
+// come from its result.
 type JSON struct {
 	w         io.Writer
 	err       error // the first that writing met
@@ -290,9 +290,7 @@ func (j *JSON) Result(r Result) {
 	}
 	r = r.scrubbed(j.scrubbers.of(run))
 	if !j.told[run.key()] {
-		for _, e := range r.Trace {
-			j.write(wireEvent(run, e))
-		}
+		j.trace(run, r.Trace)
 	}
 	delete(j.scrubbers, run.key())
 	delete(j.started, run.key())
@@ -315,6 +313,18 @@ func (j *JSON) Result(r Result) {
 		event.Fired = append(event.Fired, FiredPart(c))
 	}
 	j.write(event)
+}
+
+// trace tells exchanges, and the faults that are marked on them, after the event.
+func (j *JSON) trace(r Run, t wire.Trace) {
+	for _, e := range t {
+		j.write(wireEvent(r, e))
+		for fault := range strings.SplitSeq(e.Fault, ",") {
+			if fault != "" {
+				j.write(FaultEvent{EventHead: eventHead("fault", r, e.At), Fault: fault, Op: e.Route.Op})
+			}
+		}
+	}
 }
 
 // Summary implements Sink.

@@ -186,3 +186,20 @@ func ExampleNewText() {
 	//   invariants: 2 checked, all hold        faults: expire-token fired 1×
 	//   again:  pushcheck run auth/token-dies-mid-upload/revoked-early --seed 1 --trace
 }
+
+func TestTheStreamIsCompleteWhenOnlyResultsAreTold(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	stream := report.NewJSON(&b)
+	stream.Result(failed())
+	stream.Result(report.Result{ID: "upload/resume", Outcome: report.Skipped})
+	var events []string
+	for line := range strings.Lines(b.String()) {
+		event, _, _ := strings.Cut(strings.TrimPrefix(line, `{"event":"`), `"`)
+		events = append(events, event)
+	}
+	want := "start" + strings.Repeat(" wire", 9) + " fault invariant invariant result result"
+	if got := strings.Join(events, " "); got != want {
+		t.Errorf("the events are %s, want %s", got, want)
+	}
+}

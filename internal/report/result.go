@@ -49,7 +49,8 @@ type Result struct {
 	Failures []Failure
 	// Trace is the wire as it was: not scrubbed, with the faults that struck.
 	Trace wire.Trace
-	// Names are what the scenario calls its content: digest → "layer1", "config".
+	// Names are what the scenario calls its content: digest → "layer1", "config". A
+	// V1 image ID counts as the digest "sha256:<id>".
 	Names map[digest.Digest]string
 	// Invariants are the standing invariants that were checked, in order.
 	Invariants []Invariant

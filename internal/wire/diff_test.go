@@ -63,12 +63,19 @@ func push(t *testing.T, p *pair) {
 
 func TestTheTwoSidesAgreeWhereNoFaultStruck(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS} {
+	for name, start := range map[string]func(*httptest.Server){
+		"http":   (*httptest.Server).Start,
+		"https":  (*httptest.Server).StartTLS,
+		"http/2": func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startPairAs(t, registryLike, start)
 			push(t, p)
 			p.stop()
+			if conns := p.sent.Trace()[10].Conn; conns != 1 {
+				t.Errorf("it took %d connections, want 1", conns)
+			}
 			if n := len(p.got.Trace()); n != 11 { // the GET of a blob is redirected
 				t.Errorf("the server recorded %d exchanges, want 11", n)
 			}

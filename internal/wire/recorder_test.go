@@ -42,6 +42,7 @@ func startPairAs(t *testing.T, h http.HandlerFunc, start func(*httptest.Server))
 	p.transport = &http.Transport{DialContext: p.sent.Dial((&net.Dialer{}).DialContext), DisableCompression: true}
 	if srv.TLS != nil {
 		p.transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+		p.transport.ForceAttemptHTTP2 = srv.EnableHTTP2
 	}
 	p.client = &http.Client{Transport: p.sent.Transport(p.transport)}
 	p.url = srv.URL

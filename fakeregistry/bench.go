@@ -22,8 +22,8 @@ type bench struct {
 	contents contents
 	// ownTokens says that the token service has a host of its own.
 	ownTokens bool
-	recorder *wire.Recorder
-	restart  func(down time.Duration) // nil without a server
+	recorder  *wire.Recorder
+	restart   func(down time.Duration) // nil without a server
 }
 
 type benchKey struct{}

@@ -2,6 +2,7 @@ package fakeregistry_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -104,13 +105,99 @@ func TestTLSConnectionsAreResetAndClosedBelowTLS(t *testing.T) {
 	for i, check := range []func(o outcome) bool{
 		func(o outcome) bool { return errors.Is(o.Err, syscall.ECONNRESET) },
 		func(o outcome) bool { return errors.Is(o.Err, io.EOF) },
-		func(o outcome) bool { return o.Status == 202 && errors.Is(o.Err, syscall.ECONNRESET) && len(o.Body) >= 1024 },
+		func(o outcome) bool {
+			return o.Status == 202 && errors.Is(o.Err, syscall.ECONNRESET) && len(o.Body) >= 1024
+		},
 		func(o outcome) bool { return o.Err != nil && strings.Contains(o.Err.Error(), "malformed HTTP") },
 		func(o outcome) bool { return o.Err == nil && o.Status == 202 },
 	} {
 		if o := do(t, c, http.MethodGet, s.URL()+"/v2/", nil); !check(o) {
 			t.Errorf("request %d: %d %v", i+1, o.Status, o.Err)
 		}
+	}
+}
+
+func TestCloseIsNoResetHoweverMuchTheClientSends(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		s := start(t, fakeregistry.Config{TLS: secure, Faults: []fakeregistry.Fault{fault(t, "close", "upload.patch", "after=1KiB")}})
+		nc, err := net.Dial("tcp", s.Host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		below := &heard{Conn: nc}
+		if secure {
+			nc = tls.Client(below, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}) //nolint:gosec // it is our own
+		}
+		head := "PATCH /v2/lib/app/blobs/uploads/abc HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n"
+		if _, err := io.WriteString(nc, head+strings.Repeat("x", 8<<20)); err != nil {
+			t.Errorf("TLS %v: writing: %v", secure, err)
+		}
+		if n, err := nc.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // exactly that
+			t.Errorf("TLS %v: reading: %d %v, want EOF", secure, n, err)
+		}
+		if last := below.lastRecord(); secure && last != 21 {
+			t.Errorf("the last TLS record is of type %d, want an alert: TLS was not closed", last)
+		}
+	}
+}
+
+// heard keeps what was read.
+type heard struct {
+	net.Conn
+	bytes []byte
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.Conn.Read(p)
+	h.bytes = append(h.bytes, p[:n]...)
+	return n, err
+}
+
+// lastRecord is the type of the last TLS record.
+func (h *heard) lastRecord() byte {
+	last := byte(0)
+	for rest := h.bytes; len(rest) >= 5; {
+		last = rest[0]
+		size := 5 + int(rest[3])<<8 + int(rest[4])
+		rest = rest[min(size, len(rest)):]
+	}
+	return last
+}
+
+func TestRestartEndsConnections(t *testing.T) {
+	t.Parallel()
+	v := virtual(t)
+	s := start(t, fakeregistry.Config{Clock: v})
+	before, err := net.Dial("tcp", s.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	if got := do(t, timed(t, v, s), http.MethodGet, s.URL()+"/v2/", nil); got.Err != nil { // it is accepted by now
+		t.Fatal(got.Err)
+	}
+	s.Restart(time.Minute)
+	if _, err := before.Read(make([]byte, 1)); err == nil {
+		t.Error("a connection outlived the restart")
+	}
+	if got := do(t, foreign(t), http.MethodGet, s.URL()+"/v2/", nil); got.Err == nil {
+		t.Errorf("while it is down a client past Dial got %d", got.Status)
+	}
+}
+
+func TestFaultsOfTheServersConnectionsLeaveOthersAlone(t *testing.T) {
+	t.Parallel()
+	other := start(t, fakeregistry.Config{})
+	s := start(t, fakeregistry.Config{Faults: []fakeregistry.Fault{fault(t, "refuse", "", "nth=1")}})
+	nc, err := s.Dial(t.Context(), "tcp", other.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nc.Close()
+	if _, err := s.Dial(t.Context(), "tcp", s.Host()); err == nil {
+		t.Error("the server's own connection was not refused")
 	}
 }
 

@@ -72,6 +72,22 @@ func TestLazyAuthOpensThePing(t *testing.T) {
 	}
 }
 
+func TestAuthFaultsThatFindNothingToDo(t *testing.T) {
+	t.Parallel()
+	s, p := behind(t, nil, fault(t, "lazy-auth", ""), fault(t, "expire-token", "tags.list"), fault(t, "challenge-changes", "manifest.get"))
+	for _, target := range []string{"/v2/", "/v2/a/tags/list", "/v2/a/manifests/v1"} {
+		p.send(http.MethodGet, target, nil)
+	}
+	if len(s.Fired()) != 0 {
+		t.Errorf("fired %+v where nobody asks for credentials", s.Fired())
+	}
+	_, p = behind(t, newBearer(), fault(t, "auth-loop", ""))
+	p.login("alice", "secret") // fails when the token service refuses
+	if p.send(http.MethodGet, "/v2/", nil).Status != 401 {
+		t.Errorf("with a token: %d", p.last.Status)
+	}
+}
+
 func TestExpireTokenKillsWhatWasIssuedBefore(t *testing.T) {
 	t.Parallel()
 	s, p := behind(t, newBearer(), fault(t, "expire-token", "upload.put", "times=1"))

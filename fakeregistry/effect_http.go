@@ -9,7 +9,10 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func httpKinds() []Kind {
+func httpKinds() []Kind { return append(malformedKinds(), framingKinds()...) }
+
+// malformedKinds are answers that are not HTTP, or not all of one.
+func malformedKinds() []Kind {
 	return []Kind{
 		{
 			Name: "empty-reply", Layer: "http", Where: []string{"any"}, Seam: SeamRequest,
@@ -44,6 +47,12 @@ func httpKinds() []Kind {
 				return raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nnot-a-length\r\n", http.StatusOK), nil
 			},
 		},
+	}
+}
+
+// framingKinds are answers at the wrong moment or of the wrong size.
+func framingKinds() []Kind {
+	return []Kind{
 		{
 			Name: "length-required", Layer: "http", Where: []string{"upload.*"}, Seam: SeamRequest,
 			Doc: "A front end takes no chunked bodies. The single PATCH of docker has no length.",

@@ -13,39 +13,59 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/fakeregistry/distregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
 )
 
 // onV2 starts our own V2 with faults, and a pusher to it.
 func onV2(t *testing.T, faults ...fakeregistry.Fault) (*fakeregistry.Server, *fakeregistry.Storage, *pusher) {
 	t.Helper()
-	v2 := fakeregistry.NewV2(fakeregistry.V2Options{})
-	s := start(t, fakeregistry.Config{Registry: v2, Faults: faults})
-	return s, v2.Storage(), newPusher(t, s)
+	return on(t, fakeregistry.NewV2(fakeregistry.V2Options{}), faults...)
+}
+
+func on(t *testing.T, r fakeregistry.Registry, faults ...fakeregistry.Fault) (*fakeregistry.Server, *fakeregistry.Storage, *pusher) {
+	t.Helper()
+	s := start(t, fakeregistry.Config{Registry: r, Faults: faults})
+	return s, r.Storage(), newPusher(t, s)
+}
+
+// onEachV2 runs a test on our own V2 and on distribution: storage faults strike in both.
+func onEachV2(t *testing.T, test func(t *testing.T, r fakeregistry.Registry)) {
+	t.Helper()
+	t.Run("fake", func(t *testing.T) {
+		t.Parallel()
+		test(t, fakeregistry.NewV2(fakeregistry.V2Options{}))
+	})
+	t.Run("distribution", func(t *testing.T) {
+		t.Parallel()
+		test(t, distregistry.New(distregistry.Options{}))
+	})
 }
 
 func TestCommitFakeIsBelievedByTheClientAndStoredNowhere(t *testing.T) {
 	t.Parallel()
-	s, store, p := onV2(t, fault(t, "commit-fake", "upload.put", "times=1"), fault(t, "commit-fake", "manifest.put"))
-	layer := content("layer", 5000)
-	if !p.blob(layer) {
-		t.Fatalf("the blob was refused: %v", p.log)
-	}
-	if n := len(store.Blobs("lib/app")); n != 0 || store.OpenUploads("") != 0 {
-		t.Errorf("%d blobs and %d sessions, want none", n, store.OpenUploads(""))
-	}
-	if got := p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(layer).String(), nil); got.Status != http.StatusNotFound {
-		t.Errorf("HEAD of it gives %d, want 404", got.Status)
-	}
-	if !p.blob(layer) || !p.manifest("v1", layer) {
-		t.Fatalf("the rest was refused: %v %s", p.log, p.last.Body)
-	}
-	if tags := store.TagMap("lib/app"); len(tags) != 0 || len(store.Manifests("lib/app")) != 0 {
-		t.Errorf("tags %v, manifests %v, want none", tags, store.Manifests("lib/app"))
-	}
-	if n := len(s.Fired()); n != 2 {
-		t.Errorf("%d firings, want 2", n)
-	}
+	onEachV2(t, func(t *testing.T, r fakeregistry.Registry) {
+		s, store, p := on(t, r, fault(t, "commit-fake", "upload.put", "times=1"), fault(t, "commit-fake", "manifest.put"))
+		layer := content("layer", 5000)
+		if !p.blob(layer) {
+			t.Fatalf("the blob was refused: %v", p.log)
+		}
+		if n := len(store.Blobs("lib/app")); n != 0 || store.OpenUploads("") != 0 {
+			t.Errorf("%d blobs and %d sessions, want none", n, store.OpenUploads(""))
+		}
+		if got := p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(layer).String(), nil); got.Status != http.StatusNotFound {
+			t.Errorf("HEAD of it gives %d, want 404", got.Status)
+		}
+		if !p.blob(layer) || !p.manifest("v1", layer) {
+			t.Fatalf("the rest was refused: %v %s", p.log, p.last.Body)
+		}
+		if tags := store.TagMap("lib/app"); len(tags) != 0 || len(store.Manifests("lib/app")) != 0 {
+			t.Errorf("tags %v, manifests %v, want none", tags, store.Manifests("lib/app"))
+		}
+		if n := len(s.Fired()); n != 2 {
+			t.Errorf("%d firings, want 2", n)
+		}
+	})
 }
 
 func TestCommitLostIsStored(t *testing.T) {
@@ -87,7 +107,7 @@ func TestHeadLies(t *testing.T) {
 	t.Parallel()
 	here, gone := content("here", 100), content("gone", 200)
 	lie := fault(t, "head-lies", "", "digest="+digestOf(gone).String(), "size=200B")
-	_, _, p := onV2(t, lie, fault(t, "head-lies", "", "say=absent", "digest="+digestOf(here).String()))
+	s, _, p := onV2(t, lie, fault(t, "head-lies", "", "say=absent", "digest="+digestOf(here).String()))
 	p.blob(here)
 	got := p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(gone).String(), nil)
 	if got.Status != http.StatusOK || got.Header.Get("Content-Length") != "200" || got.Header.Get("Docker-Content-Digest") != digestOf(gone).String() {
@@ -99,27 +119,32 @@ func TestHeadLies(t *testing.T) {
 	if got := p.send(http.MethodGet, "/v2/lib/app/blobs/"+digestOf(here).String(), nil); got.Status != http.StatusOK {
 		t.Errorf("GET of it: %d, want 200", got.Status)
 	}
-	p.last = p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(content("other", 9)).String(), nil)
-	if p.last.Status != http.StatusNotFound {
+	if p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(content("other", 9)).String(), nil).Status != http.StatusNotFound {
 		t.Errorf("a blob that nobody lies about: %d, want 404", p.last.Status)
+	}
+	p.blob(gone)
+	if got := p.send(http.MethodHead, "/v2/lib/app/blobs/"+digestOf(gone).String(), nil); got.Status != http.StatusOK || len(s.Fired()) != 2 {
+		t.Errorf("a blob that is there after all: %d, fired %+v", got.Status, s.Fired())
 	}
 }
 
 func TestGarbageCollectionStrikesBeforeTheManifest(t *testing.T) {
 	t.Parallel()
-	one, two := content("one", 100), content("two", 100)
-	s, store, p := onV2(t, fault(t, "gc-strikes", "", "what="+digestOf(one).String()))
-	p.blob(one)
-	p.blob(two)
-	if p.manifest("v1", one) || !strings.Contains(p.last.Body, "MANIFEST_BLOB_UNKNOWN") {
-		t.Errorf("the manifest got %d %s, want MANIFEST_BLOB_UNKNOWN", p.last.Status, p.last.Body)
-	}
-	if diff := cmp.Diff([]string{digestOf(two).String()}, texts(store.Blobs("lib/app"))); diff != "" {
-		t.Errorf("what is left (-want +got):\n%s", diff)
-	}
-	if f := s.Fired(); len(f) != 1 || f[0].Done || f[0].Op != "manifest.put" {
-		t.Errorf("fired %+v", f)
-	}
+	onEachV2(t, func(t *testing.T, r fakeregistry.Registry) {
+		one, two := content("one", 100), content("two", 100)
+		s, store, p := on(t, r, fault(t, "gc-strikes", "", "what="+digestOf(one).String()))
+		p.blob(one)
+		p.blob(two)
+		if p.manifest("v1", one) || !strings.Contains(p.last.Body, "MANIFEST_BLOB_UNKNOWN") {
+			t.Errorf("the manifest got %d %s, want MANIFEST_BLOB_UNKNOWN", p.last.Status, p.last.Body)
+		}
+		if diff := cmp.Diff([]string{digestOf(two).String()}, texts(store.Blobs("lib/app"))); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+		if f := s.Fired(); len(f) != 1 || f[0].Done || f[0].Op != "manifest.put" {
+			t.Errorf("fired %+v", f)
+		}
+	})
 }
 
 func TestStorageFaultsWaitForTheirEvent(t *testing.T) {
@@ -142,44 +167,55 @@ func TestStorageFaultsWaitForTheirEvent(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
-		where, after string
-		size         int
-		log          []string
-	}{
-		{"upload.patch", "1KiB", 4096, []string{"upload.start 202", "upload.patch 500"}},
-		{"upload.put", "0B", 4096, []string{"upload.start 202", "upload.patch 202", "upload.put 500"}},
-	} {
-		s, store, p := onV2(t, fault(t, "disk-full", row.where, "after="+row.after))
-		p.blob(content("layer", row.size))
-		if diff := cmp.Diff(row.log, p.log); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", row.where, diff)
+	onEachV2(t, func(t *testing.T, r fakeregistry.Registry) {
+		s, store, p := on(t, r, fault(t, "disk-full", "upload.patch", "after=1KiB", "times=1"), fault(t, "disk-full", "upload.put"))
+		for _, want := range [][]string{
+			{"upload.start 202", "upload.patch 500"},
+			{"upload.start 202", "upload.patch 202", "upload.put 500"},
+		} {
+			p.log = nil
+			p.blob(content("layer", 4096))
+			if diff := cmp.Diff(want, p.log); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if !strings.Contains(p.last.Body, "no space left on device") {
+				t.Errorf("body %q, want the kernel's words", p.last.Body)
+			}
 		}
-		if !strings.Contains(p.last.Body, "no space left on device") {
-			t.Errorf("%s: body %q, want the kernel's words", row.where, p.last.Body)
+		if f := s.Fired(); len(f) != 2 || f[0].Done || f[1].Done || len(store.Blobs("lib/app")) != 0 {
+			t.Errorf("fired %+v, stored %v", f, store.Blobs("lib/app"))
 		}
-		if f := s.Fired(); len(f) != 1 || f[0].Done || len(store.Blobs("lib/app")) != 0 {
-			t.Errorf("%s: fired %+v", row.where, f)
-		}
-	}
+	})
 }
 
-func TestWriteErrorAndBitRot(t *testing.T) {
+func TestWriteErrorTellsWhatTheStoreSays(t *testing.T) {
 	t.Parallel()
+	onEachV2(t, func(t *testing.T, r fakeregistry.Registry) {
+		_, store, p := on(t, r, fault(t, "write-error", "upload.patch", "text=the disk is sulking", "times=1"))
+		layer := content("layer", 1000)
+		if p.blob(layer) || p.last.Status != 500 || !strings.Contains(p.last.Body, "the disk is sulking") {
+			t.Errorf("got %d %s", p.last.Status, p.last.Body)
+		}
+		if !p.blob(layer) || len(store.Blobs("lib/app")) != 1 {
+			t.Errorf("after that: %v", p.log)
+		}
+	})
+}
+
+func TestBitRotChangesWhatIsStored(t *testing.T) {
+	t.Parallel()
+	s, store, p := onV2(t, fault(t, "bit-rot", "", "at=rot"))
 	layer := content("layer", 1000)
-	_, store, p := onV2(t, fault(t, "write-error", "upload.patch", "text=the disk is sulking", "times=1"), fault(t, "bit-rot", "", "at=rot"))
-	if p.blob(layer) || !strings.Contains(p.last.Body, "the disk is sulking") {
-		t.Errorf("got %d %s", p.last.Status, p.last.Body)
-	}
 	p.blob(layer)
-	r, _, err := store.Blob("lib/app", digestOf(layer))
+	s.Event("rot")
+	r, size, err := store.Blob("lib/app", digestOf(layer))
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, _ := io.ReadAll(r)
-	r.Close()
-	if !bytes.Equal(before, layer) {
-		t.Error("what is stored is not what was sent")
+	defer r.Close()
+	got, err := io.ReadAll(r)
+	if err != nil || size != 1000 || bytes.Equal(got, layer) || len(s.Idle()) != 0 {
+		t.Errorf("%d bytes, the same: %v, %v", size, bytes.Equal(got, layer), err)
 	}
 }
 
@@ -232,7 +268,7 @@ func TestQuotaCountsWhatWasTaken(t *testing.T) {
 
 func TestImmutableTagLooksFirst(t *testing.T) {
 	t.Parallel()
-	_, _, p := onV2(t, fault(t, "immutable-tag", "", "status=409"))
+	s, _, p := onV2(t, fault(t, "immutable-tag", "", "status=409"))
 	one, two := content("one", 10), content("two", 10)
 	p.blob(one)
 	p.blob(two)
@@ -241,6 +277,9 @@ func TestImmutableTagLooksFirst(t *testing.T) {
 	}
 	if p.manifest("v1", two) || p.last.Status != http.StatusConflict || !strings.Contains(p.last.Body, "tag v1 exists") {
 		t.Errorf("a tag that exists got %d %s", p.last.Status, p.last.Body)
+	}
+	if f := s.Fired(); len(f) != 1 || f[0].Done {
+		t.Errorf("fired %+v", f)
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func storageKinds() []Kind {
+func storageKinds() []Kind { return append(hookKinds(), eventKinds()...) }
+
+// hookKinds strike while the registry uses its storage for a request.
+func hookKinds() []Kind {
 	return []Kind{
 		{
 			Name: "commit-fake", Layer: "protocol", Where: []string{"upload.put", "manifest.put"}, Seam: SeamStorage,
@@ -31,18 +34,6 @@ func storageKinds() []Kind {
 						}
 					}
 				}), nil
-			},
-		},
-		{
-			Name: "gc-strikes", Layer: "protocol", Where: []string{"event"}, Seam: SeamStorage,
-			Doc: "Garbage collection runs in the middle of a push, between the last blob and the manifest that names it.",
-			Params: []Param{
-				{Name: "what", Type: ParamDigests, Doc: "the blobs that go; every blob of the repository when it is not given"},
-				textParam("at", "manifest.put", "the operation before which it runs, or the event at which"),
-				textParam("repo", "", "the repository; that of the request, or every one at an event, when it is empty"),
-			},
-			New: func(a Args) (Effect, error) {
-				return collection{atPlace(a), a.digests("what"), a.text("repo")}, nil
 			},
 		},
 		{
@@ -67,14 +58,29 @@ func storageKinds() []Kind {
 				}), nil
 			},
 		},
+	}
+}
+
+// eventKinds strike the storage behind the registry's back.
+func eventKinds() []Kind {
+	which := []Param{
+		{Name: "what", Type: ParamDigests, Doc: "which blobs; every blob of the repository when it is not given"},
+		textParam("at", "manifest.put", "the operation before which it happens, or the event at which"),
+		textParam("repo", "", "the repository; that of the request, or every one at an event, when it is empty"),
+	}
+	return []Kind{
+		{
+			Name: "gc-strikes", Layer: "protocol", Where: []string{"event"}, Seam: SeamStorage,
+			Doc:    "Garbage collection runs in the middle of a push, between the last blob and the manifest that names it.",
+			Params: which,
+			New: func(a Args) (Effect, error) {
+				return collection{atPlace(a), a.digests("what"), a.text("repo")}, nil
+			},
+		},
 		{
 			Name: "bit-rot", Layer: "storage", Where: []string{"event"}, Seam: SeamStorage,
-			Doc: "A stored blob changes under the registry.",
-			Params: []Param{
-				{Name: "what", Type: ParamDigests, Doc: "the blobs; every blob of the repository when it is not given"},
-				textParam("at", "manifest.put", "the operation before which it happens, or the event at which"),
-				textParam("repo", "", "the repository; that of the request, or every one at an event, when it is empty"),
-			},
+			Doc:    "A stored blob changes under the registry.",
+			Params: which,
 			New: func(a Args) (Effect, error) {
 				c := collection{atPlace(a), a.digests("what"), a.text("repo")}
 				return rot{c}, nil

@@ -9,7 +9,10 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func tcpKinds() []Kind {
+func tcpKinds() []Kind { return append(cutKinds(), paceKinds()...) }
+
+// cutKinds are connections that are not opened or break.
+func cutKinds() []Kind {
 	after := sizeParam("after", int64(0), "how many bytes of the body pass first; 0 is before the first, and for a response before its head")
 	side := enumParam("side", "whose body is counted: the client's, and the registry does not get the rest; or the registry's, which did what was asked", "request", "response")
 	return []Kind{
@@ -43,6 +46,12 @@ func tcpKinds() []Kind {
 			},
 			New: func(a Args) (Effect, error) { return hangup{a.number("after"), a.status()}, nil },
 		},
+	}
+}
+
+// paceKinds are slow lines.
+func paceKinds() []Kind {
+	return []Kind{
 		{
 			Name: "throttle", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest,
 			Doc: "A slow line. Sessions and tokens run out meanwhile.",

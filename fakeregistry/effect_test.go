@@ -137,7 +137,12 @@ func checkAll(t *testing.T, rows []effectRow) {
 
 func TestConnectionFaultsAsTheClientSeesThem(t *testing.T) {
 	t.Parallel()
+	careless := handler(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusAccepted)
+	})
 	checkAll(t, []effectRow{
+		{fault: "reset upload.patch after=1KiB", request: patchUpload, body: 4 << 10, registry: careless, err: broken{}},
 		{fault: "refuse", request: ping, err: syscall.ECONNREFUSED},
 		{fault: "refuse host=elsewhere.test", request: ping, status: 202, silent: true},
 		{fault: "accept-stall for=20ms", request: ping, status: 202},

@@ -61,6 +61,14 @@ type query struct {
 	known []digest.Digest // what the body may be, by how it begins
 }
 
+// digest is what the request is about, as far as it is known.
+func (q *query) digest() digest.Digest {
+	if q.route.Digest == "" && len(q.known) == 1 {
+		return q.known[0]
+	}
+	return q.route.Digest
+}
+
 // op reports whether the operation is selected before the answer is known.
 func (m *matcher) op(o wire.Op) bool {
 	if len(m.Ops) == 0 {

@@ -117,7 +117,7 @@ func (r *rule) scope(q *query) string {
 	case "connection":
 		return q.link
 	case "digest":
-		return q.route.Digest.String()
+		return q.digest().String()
 	case "repository":
 		return q.route.Repository
 	}

@@ -198,6 +198,9 @@ func TestAnonymousTokens(t *testing.T) {
 	if p.send(http.MethodPost, "/v2/lib/app/blobs/uploads/", nil).Status != 401 {
 		t.Errorf("writing got %d", p.last.Status)
 	}
+	if p.tokenFor(basic("alice", "guess")); p.last.Status != 401 {
+		t.Errorf("a wrong password got %d, which is not nobody", p.last.Status)
+	}
 }
 
 func TestTokensExpireByTheClockAndComeFromTheSeed(t *testing.T) {

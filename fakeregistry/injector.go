@@ -219,7 +219,7 @@ func (in *injector) suits(e Effect, q *query) bool {
 func (in *injector) ask(r *rule, q *query, hits []hit) []hit {
 	effect := r.Effect
 	now := in.bench.clock.Now()
-	d := r.decide(r.scope(q), string(q.route.Op)+" "+q.route.Digest.String(), in.bench.seed, now, func(draw uint64) bool {
+	d := r.decide(r.scope(q), string(q.route.Op)+" "+q.digest().String(), in.bench.seed, now, func(draw uint64) bool {
 		if c, ok := effect.(chooser); ok {
 			if effect = c.pick(q, draw); effect == nil {
 				return true

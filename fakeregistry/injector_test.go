@@ -91,6 +91,48 @@ func TestTriggers(t *testing.T) {
 	}
 }
 
+func TestTriggersThatWaitForABrokenConnection(t *testing.T) {
+	t.Parallel()
+	const other = "GET /v2/lib/app/tags/list"
+	for _, how := range []string{"reset", "close"} {
+		answer := map[string]string{"reset": "reset", "close": "closed"}[how]
+		s := start(t, fakeregistry.Config{Faults: []fakeregistry.Fault{
+			fault(t, "respond", "ping", "status=500", "after-event=tags.list@"+answer), fault(t, how, "tags.list", "nth=2"),
+		}})
+		if got := answers(t, s, other, ping, other); got != "- - x" {
+			t.Errorf("%s: answers are %q", how, got)
+		}
+		waitFor(t, "the exchange to end", func() bool { return !s.Trace()[2].Open })
+		if got := answers(t, s, ping); got != "500" {
+			t.Errorf("%s: after it %q, want 500", how, got)
+		}
+	}
+	s := start(t, fakeregistry.Config{
+		Registry: handler(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v2/" {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusAccepted)
+		}),
+		Faults: []fakeregistry.Fault{fault(t, "respond", "ping", "status=500", "after-event=tags.list@closed")},
+	})
+	if got := answers(t, s, ping, other, ping); got != "- x 500" {
+		t.Errorf("a registry that breaks by itself: %q", got)
+	}
+}
+
+func TestWhatFindsNothingToDisturbDoesNotCount(t *testing.T) {
+	t.Parallel()
+	s := start(t, fakeregistry.Config{Faults: []fakeregistry.Fault{fault(t, "range-missing", "upload.*", "times=1")}})
+	p := newPusher(t, s)
+	p.send(http.MethodPost, "/v2/lib/app/blobs/uploads/", nil)
+	for _, want := range []string{"", "0-9"} {
+		if got := p.send(http.MethodPatch, "/v2/lib/app/blobs/uploads/abc", make([]byte, 10)).Header.Get("Range"); got != want {
+			t.Errorf("Range is %q, want %q", got, want)
+		}
+	}
+}
+
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	hash := "sha256:" + strings.Repeat("a", 64)
@@ -187,6 +229,12 @@ func TestChanceIsTheSeedsAndOnlyTheSeeds(t *testing.T) {
 	if two := run(2); two == one {
 		t.Error("seeds 1 and 2 agree")
 	}
+	second := start(t, fakeregistry.Config{Seed: 1, Faults: []fakeregistry.Fault{
+		fault(t, "respond", "tags.list", "optional=true"), fault(t, "respond", "ping", "status=500", "chance=40%"),
+	}})
+	if moved := answers(t, second, repeat(ping, 40)...); moved == one {
+		t.Error("the first and the second fault of a list draw the same")
+	}
 	if n := strings.Count(one, "500"); n < 8 || n > 26 {
 		t.Errorf("%d of 40 were struck at 40 %%", n)
 	}
@@ -217,6 +265,9 @@ func TestAnyOfDrawsOneThatSuits(t *testing.T) {
 	got := answers(t, s, repeat(ping, 30)...)
 	if !strings.Contains(got, "500") || !strings.Contains(got, "x") {
 		t.Errorf("answers are %s, want both faults among them", got)
+	}
+	if strings.Contains(got, "-") {
+		t.Errorf("answers are %s: one was drawn that does not suit", got)
 	}
 	for _, f := range s.Fired() {
 		if f.Fault != "respond" && f.Fault != "reset" {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // An Upload is an upload session of a Storage: bytes on their way to become a
@@ -30,6 +32,7 @@ type Upload struct {
 	mu    sync.Mutex // held while bytes are appended or the session is committed
 	bytes file
 	hash  hash.Hash         // of the bytes; nil when nobody asked for it
+	lent  bool              // somebody else hashes what is being appended
 	notes map[string][]byte // see SetNote
 	note  sync.Mutex        // guards notes
 }
@@ -120,10 +123,15 @@ func (u *Upload) Size() int64 { return u.size.Load() }
 // < 0. What was read before an error stays in the session.
 //
 // Errors: r's; the hook's; ErrClosed when the session ended.
-func (u *Upload) ReadFrom(ctx context.Context, r io.Reader, length int64) (int64, error) {
+func (u *Upload) ReadFrom(ctx context.Context, r io.Reader, length int64) (total int64, err error) {
 	u.mu.Lock()
 	defer u.release()
-	var total int64
+	u.lent = u.hash != nil && u.size.Load() == 0 && u.storage.hook.Load() == nil && wire.Lends(r)
+	defer func() {
+		if serr := u.settle(r); err == nil {
+			err = serr
+		}
+	}()
 	for length != 0 {
 		if u.ended.Load() {
 			return total, ErrClosed
@@ -147,6 +155,27 @@ func (u *Upload) ReadFrom(ctx context.Context, r io.Reader, length int64) (int64
 		}
 	}
 	return total, nil
+}
+
+// settle takes over the hash of what was appended from the recorder, which made
+// it already; where it has none, because the body broke off, it is made anew.
+// u.mu is held.
+func (u *Upload) settle(r io.Reader) error {
+	if !u.lent {
+		return nil
+	}
+	u.lent = false
+	if state, length, ok := wire.TakeHash(r); ok && length == u.size.Load() {
+		u.hash = state
+		return nil
+	}
+	kept, err := u.bytes.open()
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	_, err = kept.WriteTo(u.hash)
+	return err
 }
 
 // Write appends p.
@@ -192,7 +221,7 @@ func (u *Upload) take(ctx context.Context, n int) (int, error) {
 	if kept == 0 {
 		return 0, err
 	}
-	if u.hash != nil {
+	if u.hash != nil && !u.lent {
 		u.hash.Write(u.bytes.next(int64(n))[:kept])
 	}
 	if gerr := u.bytes.grow(kept); gerr != nil {

@@ -25,7 +25,8 @@ const copyLimit = 64 << 10
 // whether the head is kept.
 type meter struct {
 	length int64
-	sum    hash.Hash // nil before the first byte and after the end
+	sum    hash.Hash     // nil before the first byte, after the end, and once taken
+	taken  digest.Digest // of all bytes, when somebody took sum
 	head   []byte
 	kind   kind
 	want   int64 // what Content-Length promised; <= 0 when it did not
@@ -68,12 +69,22 @@ func (m *meter) pass(p []byte, eof bool) {
 
 // body is what is known up to now.
 func (m *meter) body() Body {
-	b := Body{Length: m.length, Head: m.head}
+	b := Body{Length: m.length, Head: m.head, Digest: m.taken}
 	if m.sum != nil {
 		b.Digest = digestOf(m.sum)
 	}
 	b.Cut = m.exists && !m.eof && (m.want < 0 || m.length < m.want)
 	return b
+}
+
+// take gives away the state of the hash, once the whole body has passed.
+func (m *meter) take() (hash.Hash, int64, bool) {
+	if m.sum == nil || !m.eof && (m.want <= 0 || m.length < m.want) {
+		return nil, 0, false
+	}
+	h := m.sum
+	m.taken, m.sum = digestOf(h), nil
+	return h, m.length, true
 }
 
 // digestOf is the digest of what was written to h, made with one allocation.

@@ -2,6 +2,7 @@ package fakeregistry
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -149,8 +150,10 @@ func (v *V1) putLayer(w http.ResponseWriter, r *http.Request, route wire.Route) 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	current := v.images[route.ImageID]
-	current.layer, current.size = d, size
-	current.checksum = "sha256:" + hex.EncodeToString(payload.Sum(nil))
+	if bytes.Equal(current.json, i.json) { // else another upload of the image began meanwhile
+		current.layer, current.size = d, size
+		current.checksum = "sha256:" + hex.EncodeToString(payload.Sum(nil))
+	}
 	v1Answer(w, http.StatusOK, "true")
 	return nil
 }

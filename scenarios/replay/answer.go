@@ -34,7 +34,11 @@ func newAnswer(e recording.Exchange, host string) answer {
 		a.body = nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "HTTP/1.1 %03d %s\r\n", e.Status, http.StatusText(e.Status))
+	text := http.StatusText(e.Status)
+	if text == "" {
+		text = fmt.Sprintf("status code %d", e.Status) // as net/http's servers have it
+	}
+	fmt.Fprintf(&b, "HTTP/1.1 %03d %s\r\n", e.Status, text)
 	framed := silent
 	for _, h := range e.RespHeaders {
 		name, value, _ := strings.Cut(h, ": ")

@@ -168,7 +168,7 @@ func TestUnplayable(t *testing.T) {
 		want   string
 	}{
 		"a command":        {func(s *recording.Step) { s.Input.Argv = []string{"docker", "push"} }, "docker push"},
-		"an unknown event": {func(s *recording.Step) { s.Exchanges[0].Event = "solar-flare" }, "exchange 1: event solar-flare is not known"},
+		"an unknown event": {func(s *recording.Step) { s.Exchanges[1].Event = "solar-flare" }, "exchange 2: event solar-flare is not known"},
 		"an image that is not there": {func(s *recording.Step) {
 			s.Input.Tag = "other"
 			s.Exchanges = s.Exchanges[:2]

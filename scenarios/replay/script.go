@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pushcheck/pushcheck/internal/recording"
@@ -24,6 +26,8 @@ type played struct {
 	event string
 	req   *request
 	as    int // index of the exchange that answered it; -1 when none fitted
+	// unseen is an event that a recorder may not have seen.
+	unseen bool
 }
 
 func newScript(step *recording.Step, host string) *script {
@@ -34,6 +38,18 @@ func newScript(step *recording.Step, host string) *script {
 // client ever tries is TLS: where the proxy did not complain of it, it was right.
 func speaksTLS(step *recording.Step) bool {
 	return len(step.Exchanges) > 0 && step.Exchanges[0].Event != recording.EventPlainHello
+}
+
+// early tells an answer that came before anything of a body was read.
+func early(e recording.Exchange) bool {
+	return e.Event == "" && e.ReqLen == 0 && slices.ContainsFunc(e.ReqHeaders, func(h string) bool {
+		return strings.EqualFold(h, "Transfer-Encoding: chunked")
+	})
+}
+
+// last tells whether the recording ends with an exchange.
+func (s *script) last(e recording.Exchange) bool {
+	return e.Seq == s.step.Exchanges[len(s.step.Exchanges)-1].Seq
 }
 
 // connect numbers a connection.
@@ -48,14 +64,33 @@ func (s *script) connect() int {
 func (s *script) event(conn int, what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	as := -1
+	as := s.find(func(e recording.Exchange) bool { return e.Event == what })
+	s.played = append(s.played, &played{conn: conn, event: what, as: as})
+}
+
+// plainAttempt notes plain HTTP on a port that speaks TLS. Recorders call it what
+// they like, or do not see it at all.
+func (s *script) plainAttempt(conn int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &played{conn: conn, event: recording.EventNoRequest, unseen: true}
+	p.as = s.find(func(e recording.Exchange) bool { return e.Event != "" && e.Event != recording.EventPlainHello })
+	if p.as >= 0 {
+		p.event, p.unseen = s.step.Exchanges[p.as].Event, false
+	}
+	s.played = append(s.played, p)
+}
+
+// find takes the first exchange that was not played yet and fits; -1 when there is
+// none. The caller holds mu.
+func (s *script) find(fits func(recording.Exchange) bool) int {
 	for i, e := range s.step.Exchanges {
-		if !s.given[i] && e.Event == what {
-			s.given[i], as = true, i
-			break
+		if !s.given[i] && fits(e) {
+			s.given[i] = true
+			return i
 		}
 	}
-	s.played = append(s.played, &played{conn: conn, event: what, as: as})
+	return -1
 }
 
 // take notes a request and finds the exchange to answer it with: the first that
@@ -67,13 +102,11 @@ func (s *script) take(conn int, req *request) (*played, recording.Exchange, bool
 	p := &played{conn: conn, req: req, as: -1}
 	s.played = append(s.played, p)
 	path := toHost(req.Path, s.host)
-	for i, e := range s.step.Exchanges {
-		if !s.given[i] && e.Method == req.Method && e.Path == path {
-			s.given[i], p.as = true, i
-			return p, e, true
-		}
+	p.as = s.find(func(e recording.Exchange) bool { return e.Method == req.Method && e.Path == path })
+	if p.as < 0 {
+		return p, recording.Exchange{}, false
 	}
-	return p, recording.Exchange{}, false
+	return p, s.step.Exchanges[p.as], true
 }
 
 // took gives what was played. No connection may be open any more.

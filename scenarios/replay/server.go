@@ -119,11 +119,11 @@ func (s *server) serve(ctx context.Context, c net.Conn, sc *script) {
 		sc.event(number, recording.EventNoRequest)
 		return
 	case (first[0] == helloByte) != sc.tls:
-		what := recording.EventPlainHello
 		if sc.tls {
-			what = recording.EventNoRequest
+			sc.plainAttempt(number)
+		} else {
+			sc.event(number, recording.EventPlainHello)
 		}
-		sc.event(number, what)
 		_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks something else.\n")
 		part(c, r)
 		return
@@ -187,11 +187,11 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 		part(c, r)
 		return false
 	}
-	limit, early := int64(-1), e.ReqLen == 0
+	limit := int64(-1)
 	if e.Status == 0 && e.ReqSHA256 == "" {
 		limit = e.ReqLen // struck before the body's end
 	}
-	if !early {
+	if !early(e) {
 		entry.req.Body = readBody(from, limit, p.prefix(e))
 	}
 	if d := p.script.step.Delay(e); d > 0 {
@@ -204,6 +204,10 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 
 // answer does to the client what the recording has.
 func (p *player) answer(c net.Conn, r *bufio.Reader, e recording.Exchange) (more bool) {
+	if _, broken := withoutBroken(p.script.step.Error); broken && early(e) && p.script.last(e) {
+		hangUp(p.raw) // the client was still writing, and never saw the answer
+		return false
+	}
 	if e.Status == 0 {
 		if strings.Contains(e.Err, "reset") || !strings.Contains(e.Err, "clos") {
 			hangUp(p.raw)

@@ -51,7 +51,31 @@ func tagsBefore(step *recording.Step, of map[string]string, chain chainFunc) sta
 		st.tags["latest"] = image // most recordings have nothing else
 	}
 	fill(&st, firstLine(step), of)
+	if step.Input.Tag == "" {
+		st.order = append(st.order, unpushed(step, st)...)
+	}
 	return st
+}
+
+// unpushed is the tags that the client did not come to push, in the order in
+// which their images come up in the stream: the first tag's comes first.
+func unpushed(step *recording.Step, st state) []string {
+	var rest []string
+	for _, tag := range slices.Sorted(maps.Keys(st.tags)) {
+		if !slices.Contains(st.order, tag) && !strings.Contains(tag, ":") {
+			rest = append(rest, tag)
+		}
+	}
+	first := func(tag string) int {
+		id := st.tags[tag]
+		i := strings.Index(string(step.Stream), `"id":"`+id[:min(len(id), 12)])
+		if i < 0 {
+			return len(step.Stream)
+		}
+		return i
+	}
+	slices.SortStableFunc(rest, func(a, b string) int { return first(a) - first(b) })
+	return rest
 }
 
 // absentLayers finds out which layers the client lacked: the image of a tag that

@@ -174,7 +174,7 @@ func TestTagsBefore(t *testing.T) {
 		{"a tag of the recording's own", "v1", []recording.Exchange{manifest("v1", "low", "base")}, "", "", map[string]string{"v1": "low"}, []string{"v1"}, nil},
 		{"every tag", "", []recording.Exchange{manifest("b", "low", "base"), manifest("a", "mid", "low", "base")}, "", "x [HOST/lib/app] (len: 2)", map[string]string{"a": "mid", "b": "low"}, []string{"b", "a"}, nil},
 		{"every tag, over V1", "", []recording.Exchange{list}, "", "x [HOST/lib/app] (len: 2)", map[string]string{"a": "mid", "b": "low"}, []string{"b", "a"}, nil},
-		{"none of them came through", "", nil, "x", "x [HOST/lib/app] (len: 2)", map[string]string{"latest": "top", "env": "mid"}, nil, nil},
+		{"none of them came through", "", nil, "x", `x [HOST/lib/app] (len: 2) {"id":"top"}{"id":"mid"}`, map[string]string{"latest": "top", "env": "mid"}, []string{"latest", "env"}, nil},
 		{"one is a digest reference", "", []recording.Exchange{manifest("latest", "top", "mid", "low", "base")}, "", "x [HOST/lib/app] (len: 2)", map[string]string{"latest": "top", "sha256:" + strings.Repeat("0", 64): "top"}, []string{"latest"}, nil},
 		{"an image that is lost", "latest", nil, "could not find image: no such id: top", "", map[string]string{"latest": "top"}, nil, []string{"top"}},
 		{"an image that is lost, over V1", "latest", nil, "No images found for the requested repository / tag", "", map[string]string{"latest": "top"}, nil, []string{"top"}},
@@ -189,6 +189,39 @@ func TestTagsBefore(t *testing.T) {
 			require.Equal(t, c.order, st.order)
 			require.Equal(t, c.absent, absentLayers(step, st, image4))
 		})
+	}
+}
+
+// How far a transfer got that was broken off, or answered early, is no difference;
+// that it began another way is.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	at := func(n int) string {
+		return fmt.Sprintf(`{"status":"Pushing","progressDetail":{"current":%d,"total":9},"id":"top"}`, n)
+	}
+	const failed = `{"errorDetail":{"message":"x"},"error":"x"}`
+	broken := []recording.Exchange{{Method: "PATCH", Path: "/x", ReqLen: 5}}
+	answered := []recording.Exchange{{Method: "PATCH", Path: "/x", ReqHeaders: []string{"Transfer-Encoding: chunked"}, Status: 500}}
+	for _, c := range []struct {
+		name             string
+		exchanges        []recording.Exchange
+		recorded, played string
+		diffs            int
+		why              []reason
+	}{
+		{"broken sooner", broken, at(1) + at(2) + failed, at(1) + failed, 0, []reason{resetProgress}},
+		{"broken later", broken, at(1) + failed, at(1) + at(2) + at(3) + failed, 0, []reason{resetProgress}},
+		{"broken at once", broken, failed, at(1) + failed, 0, []reason{resetProgress}},
+		{"broken alike", broken, at(1) + failed, at(1) + failed, 0, nil},
+		{"another transfer", broken, at(1) + at(2) + failed, at(3) + failed, 1, nil},
+		{"answered early", answered, at(1) + at(9) + failed, at(1) + at(2) + at(9) + failed, 0, []reason{earlyProgress}},
+		{"neither", nil, at(1) + failed, at(1) + at(2) + failed, 1, nil},
+		{"another error", broken, at(1) + failed, at(1) + strings.ReplaceAll(failed, "x", "y"), 2, nil},
+	} {
+		d := &comparison{step: &recording.Step{Exchanges: c.exchanges, Stream: []byte(c.recorded), Error: "x"}, host: "a:1"}
+		d.streams([][]byte{[]byte(c.played)})
+		require.Len(t, d.diffs, c.diffs, c.name)
+		require.Equal(t, c.why, d.reasons, c.name)
 	}
 }
 

@@ -70,7 +70,7 @@ func playable(step *recording.Step) error {
 		return fmt.Errorf("the client was run as a command (%s): which era it is, and its state, is not recorded", strings.Join(step.Input.Argv, " "))
 	}
 	for _, e := range step.Exchanges {
-		if e.Event != "" && e.Event != recording.EventPlainHello && e.Event != recording.EventNoRequest {
+		if e.Event != "" && e.Event != recording.EventPlainHello && e.Event != recording.EventNoRequest && !speaksTLS(step) {
 			return fmt.Errorf("exchange %d: event %s is not known", e.Seq, e.Event)
 		}
 	}

@@ -95,7 +95,7 @@ func (c *comparison) stream(name string, recorded, played []piece) {
 		c.excuse(beforeStream) // the error itself is compared elsewhere
 		return
 	}
-	if c.broken() {
+	if c.broken() || slices.ContainsFunc(c.step.Exchanges, early) {
 		recorded, played = c.cutOff(name, recorded, played)
 	}
 	a, b := settleSkips(recorded), settleSkips(played)
@@ -131,20 +131,26 @@ func (c *comparison) broken() bool {
 	return slices.ContainsFunc(c.step.Exchanges, func(e recording.Exchange) bool { return e.Event == "" && e.Status == 0 })
 }
 
-// cutOff takes out how far a transfer got that broke: those reports come right
-// before the error. One side's must begin as the other's.
+// cutOff takes out how far a transfer got that did not come to its end: those
+// reports come right before the error. One side's must begin as the other's, but
+// that the last one of a transfer that was answered early tells of the whole.
 func (c *comparison) cutOff(name string, recorded, played []piece) (a, b []piece) {
 	runA, restA := brokenRun(recorded)
 	runB, restB := brokenRun(played)
-	for i := range min(len(runA), len(runB)) {
+	if slices.Equal(runA, runB) {
+		return restA, restB
+	}
+	why, common := resetProgress, min(len(runA), len(runB))
+	if !c.broken() {
+		why, common = earlyProgress, common-1
+	}
+	for i := range max(common, 0) {
 		if runA[i].raw != runB[i].raw {
-			c.differ(name+", before the connection broke", runA[i].raw, runB[i].raw)
-			break
+			c.differ(name+", before the transfer ended", runA[i].raw, runB[i].raw)
+			return restA, restB
 		}
 	}
-	if len(runA) != len(runB) {
-		c.excuse(resetProgress)
-	}
+	c.excuse(why)
 	return restA, restB
 }
 

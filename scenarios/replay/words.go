@@ -56,12 +56,16 @@ const (
 	// resetProgress: how much was written when the connection broke depends on the
 	// kernel's buffers.
 	resetProgress reason = "reset-progress: how much was written before the connection broke depends on the kernel"
+	// earlyProgress: how much was written when an early answer was seen is a race.
+	earlyProgress reason = "early-progress: how much is written before an early answer is seen is a race"
 	// racingLookups: V1 asks for images in parallel.
 	racingLookups reason = "racing-lookups: answers to parallel look-ups come in any order"
 	// racingPushes: concurrent pushes begin in any order.
 	racingPushes reason = "racing-pushes: pushes that begin at once overtake each other"
 	// layerBytes: V1's layers are compressed as they are read, and the pieces show.
 	layerBytes reason = "layer-bytes: the pieces in which a layer is read show in its compressed bytes"
+	// plainOnTLS: what a TLS port makes of plain HTTP is the recorder's own.
+	plainOnTLS reason = "plain-on-tls: the recorder did not see an attempt at plain HTTP on its TLS port"
 	// beforeStream: the recorder printed what the API answers with a status.
 	beforeStream reason = "before-stream: the error came before the stream began"
 )

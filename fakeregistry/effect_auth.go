@@ -40,13 +40,13 @@ func challengeKinds() []Kind {
 		},
 		{
 			Name: "realm-elsewhere", Layer: "auth", Where: []string{"ping"}, Seam: SeamRequest,
-			Doc:    "The challenge sends the client, and its password, to a foreign host.",
+			Doc:    "The challenge names a token service that is not the registry's, and a client that believes it hands over its password.",
 			Params: []Param{textParam("host", "realm.invalid", "the host, with or without port")},
 			New: func(a Args) (Effect, error) {
 				return editChallenge(func(_ *http.Request, c string) string { return moveRealm(c, a.text("host")) }), nil
 			},
 		},
-		simple("lazy-auth", "upload.start", "/v2/ is open, and the first write is not: a client that takes its cue from the ping has no credentials to offer.", lazyAuth{}),
+		simple("lazy-auth", "upload.start", "The ping passes without credentials and nothing else does: a client that takes its cue from the ping has none to offer.", lazyAuth{}),
 		simple("auth-loop", "any", "The registry wants to be asked again for ever, although the credentials are right. The token service goes on issuing tokens.",
 			detour(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				route := wire.ParseRoute(r.Method, r.URL)
@@ -61,7 +61,7 @@ func challengeKinds() []Kind {
 			})),
 		{
 			Name: "challenge-changes", Layer: "auth", Where: []string{"any"}, Seam: SeamRequest,
-			Doc:    "The scheme changes between two requests of one push. Who then follows is let in.",
+			Doc:    "In the middle of a push the registry begins to want another scheme. Who follows is let in.",
 			Params: []Param{enumParam("to", "the scheme that is wanted from now on", "basic", "bearer")},
 			New:    func(a Args) (Effect, error) { return newScheme(a.text("to") == "bearer"), nil },
 		},
@@ -174,7 +174,7 @@ func tokenKinds() []Kind {
 	return []Kind{
 		{
 			Name: "realm-down", Layer: "auth", Where: []string{"token"}, Seam: SeamRequest,
-			Doc:    "The token service is out while the registry is fine. Where both share a host, what is refused is reset.",
+			Doc:    "The registry works and its token service does not. Where both share a host, what is to be refused is reset.",
 			Params: []Param{enumParam("how", "the connection is refused, the answer is an error, or there is none", "refuse", "5xx", "stall")},
 			New: func(a Args) (Effect, error) {
 				switch a.text("how") {

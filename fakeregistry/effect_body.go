@@ -38,7 +38,7 @@ func bodyKinds() []Kind {
 		},
 		{
 			Name: "error-unknown", Layer: "body", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "An error code that no specification knows.",
+			Doc: "The registry has an error code of its own.",
 			Params: []Param{
 				textParam("code", "QUOTA_EXCEEDED", "the code"),
 				textParam("message", "", "its message; empty is the code in words"), statusParam("the status", 403, 400, 507),
@@ -55,7 +55,7 @@ func bodyKinds() []Kind {
 		},
 		{
 			Name: "corrupt", Layer: "body", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "Bits flip on the way, and the digest is the last line of defence.",
+			Doc: "Some bits arrive changed, and only the digest can tell.",
 			Params: []Param{
 				{Name: "bits", Type: ParamInt, Default: int64(1), Doc: "how many bits"},
 				enumParam("side", "which body", "request", "response"),

@@ -15,9 +15,9 @@ func dnsKinds() []Kind {
 		}
 	}
 	return []Kind{
-		kind("dns-nxdomain", "The resolver says that the registry's name does not exist.",
+		kind("dns-nxdomain", "According to the resolver there is no such name as the registry's.",
 			net.DNSError{Err: "no such host", IsNotFound: true}),
-		kind("dns-servfail", "The resolver itself is broken.",
+		kind("dns-servfail", "The resolver fails and cannot say whether there is such a name.",
 			net.DNSError{Err: "server misbehaving", IsTemporary: true}),
 	}
 }

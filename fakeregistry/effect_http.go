@@ -16,7 +16,7 @@ func malformedKinds() []Kind {
 	return []Kind{
 		{
 			Name: "empty-reply", Layer: "http", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "The connection is closed without one byte of an answer. The request was read and nothing was done.",
+			Doc: "The request is read to its end, nothing is done, and the connection is closed in place of an answer.",
 			New: func(Args) (Effect, error) {
 				return breaking(func(w http.ResponseWriter, r *http.Request) {
 					drain(r)
@@ -27,7 +27,7 @@ func malformedKinds() []Kind {
 		},
 		{
 			Name: "garbage", Layer: "http", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "Bytes that are not HTTP, then the end.",
+			Doc: "What comes back is noise and not HTTP, and then the connection ends.",
 			Params: []Param{
 				{Name: "bytes", Type: ParamInt, Default: int64(512), Doc: "how many"},
 				{Name: "seed", Type: ParamInt, Doc: "decides which; the run's seed when it is not given"},
@@ -36,7 +36,7 @@ func malformedKinds() []Kind {
 		},
 		{
 			Name: "short-body", Layer: "http", Where: []string{"any"}, Seam: SeamRequest,
-			Doc:    "Content-Length promises more than is sent.",
+			Doc:    "The answer ends before the length that its head announced.",
 			Params: []Param{sizeParam("by", int64(1), "how many bytes are missing")},
 			New:    func(a Args) (Effect, error) { return shortBody{a.number("by")}, nil },
 		},

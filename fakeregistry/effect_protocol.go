@@ -45,7 +45,7 @@ func headKinds() []Kind {
 		},
 		{
 			Name: "head-refused", Layer: "protocol", Where: []string{"blob.head", "manifest.head"}, Seam: SeamRequest,
-			Doc:    "HEAD is not allowed, and GET is.",
+			Doc:    "The registry, or a proxy before it, forbids HEAD and lets GET through.",
 			Params: []Param{statusParam("the status", 403, 405)},
 			New: func(a Args) (Effect, error) {
 				return replacement(func(w http.ResponseWriter, _ *http.Request) { refuse(w, page{status: a.status()}) }), nil
@@ -223,7 +223,7 @@ func halfKinds() []Kind {
 		},
 		{
 			Name: "v2-half", Layer: "protocol", Where: []string{"upload.*", "blob.*", "manifest.*", "tags.list", "referrers"}, Seam: SeamRequest,
-			Doc:    "/v2/ answers, and the rest of V2 is not there.",
+			Doc:    "Of V2 only the ping is answered; all that lies behind it is missing.",
 			Params: []Param{statusParam("the status", 404, 405, 501)},
 			New: func(a Args) (Effect, error) {
 				return replacement(func(w http.ResponseWriter, _ *http.Request) {

@@ -21,7 +21,7 @@ func redirectKinds() []Kind {
 		},
 		{
 			Name: "redirect-loop", Layer: "status", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "Redirects that never end.",
+			Doc: "One redirect leads to the next, without end.",
 			Params: []Param{
 				{Name: "length", Type: ParamInt, Default: int64(2), Doc: "how many different addresses the loop has"},
 				statusParam("the status", 307, 301, 302, 303, 308),

@@ -18,23 +18,23 @@ func cutKinds() []Kind {
 	return []Kind{
 		{
 			Name: "refuse", Layer: "tcp", Where: []string{"connect"}, Seam: SeamConn, Params: []Param{hostParam},
-			Doc: "Nothing listens: the registry is restarting. A client that does not dial through the bench is accepted and reset.",
+			Doc: "No process has the port open, as while a registry is started again. A client that does not dial through the bench is accepted and reset.",
 			New: func(a Args) (Effect, error) { return refusal{connFault{a.text("host")}}, nil },
 		},
 		{
 			Name: "accept-stall", Layer: "tcp", Where: []string{"connect"}, Seam: SeamConn,
-			Doc:    "The connection is accepted, and then there is silence: pushes that hang.",
+			Doc:    "The other side takes the connection and then says nothing, so that pushes hang.",
 			Params: []Param{timeParam("for", time.Duration(-1), "for how long; then all goes on")},
 			New:    func(a Args) (Effect, error) { return silence{hold: a.time("for")}, nil },
 		},
 		{
 			Name: "reset", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest, Params: []Param{after, side},
-			Doc: "The connection is reset in the middle of a body, as balancers do.",
+			Doc: "Somebody on the way, often a balancer, resets the connection while a body is on it.",
 			New: func(a Args) (Effect, error) { return newCut(wire.FailureReset, a), nil },
 		},
 		{
 			Name: "close", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest, Params: []Param{after, side},
-			Doc: "The connection is closed in the middle of a body, in good order as far as TCP is concerned.",
+			Doc: "The other side hangs up while a body is on the way, in good order as far as TCP is concerned.",
 			New: func(a Args) (Effect, error) { return newCut(wire.FailureClosed, a), nil },
 		},
 		{
@@ -54,9 +54,10 @@ func paceKinds() []Kind {
 	return []Kind{
 		{
 			Name: "throttle", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "A slow line. Sessions and tokens run out meanwhile.",
+			Doc: "The line is slow, and sessions and tokens run out while bytes crawl over it.",
 			Params: []Param{
-				{Name: "rate", Type: ParamRate, Default: int64(64 << 10), Doc: "bytes a second"}, bodySide,
+				{Name: "rate", Type: ParamRate, Default: int64(64 << 10), Doc: "bytes a second"},
+				bodySide,
 				sizeParam("burst", int64(0), "how many bytes pass at once before that"),
 			},
 			New: func(a Args) (Effect, error) {
@@ -65,7 +66,7 @@ func paceKinds() []Kind {
 		},
 		{
 			Name: "dribble", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "Data comes in crumbs: finds readers that take one piece for the whole.",
+			Doc: "Bodies arrive a few bytes at a time, which finds readers that take one piece for the whole.",
 			Params: []Param{
 				sizeParam("size", int64(1), "how large a crumb is"),
 				timeParam("gap", 10*time.Millisecond, "how long it is to the next"), responseSide,

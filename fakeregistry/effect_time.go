@@ -11,7 +11,7 @@ func timeKinds() []Kind {
 	return []Kind{
 		{
 			Name: "delay", Layer: "timing", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "Plain latency, before the registry hears of the request, or between the head and the body of its answer.",
+			Doc: "Everything is far away: time goes by before the registry hears of the request, or between the head and the body of its answer.",
 			Params: []Param{
 				timeParam("by", time.Second, "for how long"),
 				timeParam("jitter", time.Duration(0), "how far it strays from that"),
@@ -22,7 +22,7 @@ func timeKinds() []Kind {
 		},
 		{
 			Name: "stall", Layer: "timing", Where: []string{"any"}, Seam: SeamRequest,
-			Doc: "A body stops half way and goes on later, or never.",
+			Doc: "A body comes to a halt on its way; later it goes on, unless that is never.",
 			Params: []Param{
 				sizeParam("after", int64(0), "how many bytes pass first"),
 				timeParam("for", time.Duration(-1), "for how long"),
@@ -32,7 +32,7 @@ func timeKinds() []Kind {
 		},
 		{
 			Name: "retry-after-absurd", Layer: "timing", Where: []string{"any"}, Seam: SeamRequest,
-			Doc:    "A rate limit with a Retry-After that no client should follow blindly.",
+			Doc:    "A rate limit names a time to come back that nobody should take at its word.",
 			Params: []Param{textParam("value", "86400", "what the header says: seconds; past, a date long ago; or any text")},
 			New: func(a Args) (Effect, error) {
 				value := a.text("value")

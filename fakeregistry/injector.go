@@ -277,7 +277,7 @@ func (in *injector) happen(name string) {
 	in.mu.Unlock()
 	for _, h := range hits {
 		h.effect.(happening).happen(h.strike) //nolint:errcheck,forcetypeassert // newRule saw to it
-		h.strike.settle(nil)
+		h.strike.announce()
 	}
 }
 

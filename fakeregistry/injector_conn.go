@@ -80,7 +80,7 @@ func (in *injector) accepted(c *conn, addr string, dialled bool, ops ...wire.Op)
 		}
 		in.mu.Unlock()
 		for _, h := range hits {
-			h.strike.settle(nil)
+			h.strike.announce()
 			in.bench.recorder.MarkLink(c.link, h.strike.firing.Fault)
 			if !h.effect.(accepting).accept(h.strike, c) { //nolint:errcheck,forcetypeassert // seen above
 				return false

@@ -69,7 +69,8 @@ func TestTriggers(t *testing.T) {
 		"per digest":            {[]string{"blob.head status=500 times=1 per=digest"}, []string{blob(1), blob(1), blob(2), blob(2)}, "500 - 500 -", 0},
 		"per repository": {
 			[]string{"tags.list status=500 nth=2 per=repository"},
-			[]string{other, "GET /v2/b/tags/list", other, "GET /v2/b/tags/list"}, "- - 500 500", 0,
+			[]string{other, "GET /v2/b/tags/list", other, "GET /v2/b/tags/list"},
+			"- - 500 500", 0,
 		},
 		"per connection": {[]string{"ping status=500 nth=2 per=connection"}, repeat(ping, 3), "- - -", 1},
 	} {

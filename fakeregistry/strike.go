@@ -73,15 +73,13 @@ func (s *strike) took(ctx context.Context) {
 	if s == nil || !s.told.CompareAndSwap(false, true) {
 		return
 	}
-	s.settle(ctx)
+	wire.MarkFault(ctx, s.firing.Fault)
+	s.announce()
 }
 
-// settle tells the trace, the log and the triggers that the fault struck.
-func (s *strike) settle(ctx context.Context) {
+// announce tells the log and the triggers that the fault struck.
+func (s *strike) announce() {
 	name := s.firing.Fault
-	if ctx != nil {
-		wire.MarkFault(ctx, name)
-	}
 	s.in.mu.Lock()
 	for _, r := range *s.in.rules.Load() {
 		r.reached(name)

@@ -121,8 +121,8 @@ func noHalfTag(p *seenPush) []finding {
 // asked of it last.
 func (p *seenPush) committed() (string, bool) {
 	for _, f := range p.firings {
-		last := f.op == wire.OpManifestPut || f.op == wire.OpV1TagPut || f.op == wire.OpV1ImagesPut || f.op == wire.OpEvent
-		if last && f.done || strings.HasPrefix(f.fault, "commit-") {
+		last := f.op == wire.OpManifestPut || f.op == wire.OpV1TagPut || f.op == wire.OpV1ImagesPut
+		if last && (f.done || strings.HasPrefix(f.fault, "commit-")) {
 			return f.fault, true
 		}
 	}

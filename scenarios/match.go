@@ -23,7 +23,7 @@ type matcher struct {
 // "never: [v1.ping]" is about requests that a registry could have seen.
 func selects(p Pattern, e wire.Exchange) bool {
 	if (seen{Exchange: e}).reached() || e.Route.Op == wire.OpEvent {
-		return p.Match(e)
+		return Pattern{Op: p.Op}.Match(e) && (p.Answer == "" || answered(p.Answer, e))
 	}
 	below := map[wire.Failure]wire.Op{
 		wire.FailureRefused: wire.OpConnect, wire.FailureDNS: wire.OpDNS, wire.FailureTLS: wire.OpTLS,
@@ -32,6 +32,16 @@ func selects(p Pattern, e wire.Exchange) bool {
 		return p.Answer == "" || wire.MatchAnswer(p.Answer, e)
 	}
 	return p.Answer != "" && p.Match(e)
+}
+
+// answered reports whether an exchange was answered by want. A connection that a
+// fault reset is a reset however the kernel told it: a client that writes may
+// find it closed.
+func answered(want string, e wire.Exchange) bool {
+	if wire.MatchAnswer(want, e) {
+		return true
+	}
+	return want == wire.FailureReset.String() && e.Failure == wire.FailureClosed && slices.Contains(strings.Split(e.Fault, ","), "reset")
 }
 
 // match reports whether e is the event x, and if not, whether it is at least
@@ -44,7 +54,7 @@ func (m matcher) match(x Event, e seen, before *seen) (ok, about bool, why strin
 	if x.Digest != "" && !m.isContent(x.Digest, e) {
 		return false, false, ""
 	}
-	if x.Op.Answer != "" && !wire.MatchAnswer(x.Op.Answer, e.Exchange) {
+	if x.Op.Answer != "" && !answered(x.Op.Answer, e.Exchange) {
 		return false, true, "was answered " + e.Answer() + ", not " + x.Op.Answer
 	}
 	for _, test := range m.tests(x, e, before) {

@@ -57,7 +57,7 @@ func TestSignSchema1WithoutArchitecture(t *testing.T) {
 		require.NoError(t, err)
 		var m map[string]any
 		require.NoError(t, json.Unmarshal(got.Bytes, &m))
-		require.Equal(t, "", m["architecture"])
+		require.Empty(t, m["architecture"])
 		require.Len(t, m["history"], 2)
 	}
 }

@@ -209,3 +209,36 @@ func certsFor(t *testing.T, g *v1Registry) string {
 	}
 	return dir
 }
+
+// TestV1RedirectLoop: a redirect that net/http does not follow makes docker send the
+// list to where it points, again and again (P-233).
+func TestV1RedirectLoop(t *testing.T) {
+	t.Parallel()
+	g := startV1(t, false)
+	asked := 0
+	g.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || r.URL.Path != "/v1/repositories/lib/app/" {
+			return false
+		}
+		if asked++; asked == 3 {
+			return false
+		}
+		w.Header().Set("Location", g.URL+"/v1/repositories/lib/app/")
+		w.WriteHeader(http.StatusUseProxy)
+		return true
+	}
+	if _, _, _, err := v1Push(t, g, pusher.Options{}); err != nil || asked < 3 {
+		t.Errorf("asked %d times, error %v", asked, err)
+	}
+	g.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			w.Header().Set("Location", g.URL+"/v1/again")
+			w.WriteHeader(http.StatusUseProxy)
+		}
+		return r.Method == http.MethodPut
+	}
+	_, _, _, err := v1Push(t, g, pusher.Options{})
+	if want := `image list: redirected 100 times, last to "` + g.URL + `/v1/again"; docker would go on for ever`; text(err) != want {
+		t.Errorf("error %q, want %q", text(err), want)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -41,10 +42,12 @@ type v1Stored struct {
 func startV1(t *testing.T, tls bool) *v1Registry {
 	t.Helper()
 	g := &v1Registry{bodies: map[string]string{}, images: map[string]*v1Stored{}}
+	g.Server = httptest.NewUnstartedServer(g)
+	g.Config.ErrorLog = log.New(io.Discard, "", 0) // docker tries plain HTTP on a TLS port
 	if tls {
-		g.Server = httptest.NewTLSServer(g)
+		g.StartTLS()
 	} else {
-		g.Server = httptest.NewServer(g)
+		g.Start()
 	}
 	t.Cleanup(g.Close)
 	return g

@@ -99,7 +99,7 @@ func (s *v1Session) putIndex(ctx context.Context, suffix string, entries []v1Ent
 		_ = resp.Body.Close()
 		url = resp.Header.Get("Location")
 	}
-	return nil, fmt.Errorf("Put %q: redirected 100 times; docker would go on for ever", url)
+	return nil, fmt.Errorf("image list: redirected %d times, last to %q; docker would go on for ever", v1MaxRedirects, url)
 }
 
 // v1Status is the error of an answer that docker quotes: the text, and the body.

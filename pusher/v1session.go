@@ -3,7 +3,6 @@ package pusher
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -153,7 +152,7 @@ const v1MaxRedirects = 100
 // copied them once already, so they go out twice.
 func v1Redirect(req *http.Request, via []*http.Request) error {
 	if len(via) > v1MaxRedirects {
-		return errors.New("redirected 100 times; docker would go on for ever")
+		return fmt.Errorf("redirected %d times; docker would go on for ever", v1MaxRedirects)
 	}
 	if v1Trusted(req) && v1Trusted(via[0]) {
 		req.Header = via[0].Header

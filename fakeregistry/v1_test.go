@@ -156,7 +156,7 @@ func TestV1ReadsBack(t *testing.T) {
 	r := fakeregistry.NewV1(fakeregistry.V1Options{})
 	c := talkTo(t, r)
 	chain := vectors(t)
-	require.Equal(t, 200, c.say("PUT", "/v1/repositories/app/", `[{"id":"`+chain[0].ID+`"},{"id":"`+chain[1].ID+`"},{"id":"`+chain[2].ID+`","Tag":"two"}]`).StatusCode)
+	require.Equal(t, 200, c.say("PUT", "/v1/repositories/app/", `[{"id":"`+chain[0].ID+`"},{"id":"`+chain[1].ID+`"},{"id":"`+chain[2].ID+`","Tag":"two"},{"id":"`+chain[2].ID+`","Tag":"dos"}]`).StatusCode)
 	for _, v := range chain {
 		c.pushV1(v)
 		got, ok := r.Image(v.ID)
@@ -325,4 +325,5 @@ func TestBoth(t *testing.T) {
 	v2.Storage().SetHook(failOn(fakeregistry.StorageWrite))
 	require.Equal(t, 200, c.say("PUT", "/v1/images/"+vectors(t)[1].ID+"/json", vectors(t)[1].document).StatusCode)
 	assert.Equal(t, 500, c.say("PUT", "/v1/images/"+vectors(t)[1].ID+"/layer", "x").StatusCode, "storage faults strike in V1 too")
+	assert.Equal(t, 0, v2.Storage().OpenUploads(""))
 }

@@ -45,6 +45,7 @@ type Clock interface {
 	Abandon(link string)
 
 	join() (leave func())
+	pause()
 	block(done <-chan struct{})
 }
 
@@ -85,5 +86,6 @@ func (realClock) Work() func()     { return func() {} }
 func (realClock) Connected(string) {}
 func (realClock) Abandon(string)   {}
 func (realClock) join() func()     { return func() {} }
+func (realClock) pause()            {}
 
 func (realClock) block(done <-chan struct{}) { <-done }

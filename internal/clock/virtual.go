@@ -174,12 +174,17 @@ func (v *Virtual) Abandon(name string) {
 	}
 }
 
-// block waits for done as a worker whose place is taken by the one that closes done.
-func (v *Virtual) block(done <-chan struct{}) {
+// pause takes a worker out of the accounts; whoever wakes it joins for it.
+func (v *Virtual) pause() {
 	v.mu.Lock()
 	v.working--
 	v.jump()
 	v.mu.Unlock()
+}
+
+// block waits for done as a worker whose place is taken by the one that closes done.
+func (v *Virtual) block(done <-chan struct{}) {
+	v.pause()
 	<-done
 }
 

@@ -96,7 +96,7 @@ func eventKinds() []Kind {
 			Name: "restart", Layer: "storage", Where: []string{"event"}, Seam: SeamStorage,
 			Doc: "The registry's process restarts: connections end and are refused for a while, and sessions and tokens are gone.",
 			Params: []Param{
-				textParam("at", "restart", "the operation at which it happens, whose request ends unanswered, or the event"),
+				textParam("at", "upload.patch", "the operation at which it happens, whose request ends unanswered, or the event"),
 				timeParam("down", 2*time.Second, "for how long connections are refused"),
 			},
 			New: func(a Args) (Effect, error) {

@@ -43,6 +43,10 @@ func (s *Signal) Wait(ctx context.Context) error {
 		s.mu.Unlock()
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		s.mu.Unlock()
+		return err
+	}
 	woken := make(chan struct{})
 	s.waiting[woken] = true
 	s.mu.Unlock()

@@ -67,7 +67,7 @@ func shownBytes(p *seenPush, l content) []finding {
 	}
 	over1, early := false, false
 	for _, e := range p.trace {
-		if e.content == "" && e.Route.Op == wire.OpUploadPatch {
+		if e.content == "" && (e.Route.Op == wire.OpUploadPatch || e.Route.Op == wire.OpOther) {
 			early = true // it was cut before it could be seen whose it was
 		}
 		if e.layer == l.name || e.content == l.digest && e.content != "" {

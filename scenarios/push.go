@@ -65,7 +65,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	}
 	w.hosts[0].server.Event("push-ended")
 	w.tellFaults()
-	p.leftovers = w.leftovers()
+	p.leftovers = w.leftovers(context.WithoutCancel(ctx))
 	p.trace = w.contents.annotate(w.join(trace))
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
 	p.cache, p.log = w.readCache(), w.log.String()
@@ -244,9 +244,18 @@ func (w *world) firings(trace []seen) []firing {
 	return list
 }
 
+// closing is how much real time a connection may take to be closed after the push:
+// net/http does it beside the one who waits for the answer.
+const closing = 2 * time.Second
+
 // leftovers are what outlived a push: connections, buffers on disk.
-func (w *world) leftovers() []string {
+func (w *world) leftovers(ctx context.Context) []string {
 	var list []string
+	for patience := closing; w.conns.Load() > 0 && patience > 0; patience -= time.Millisecond {
+		if clock.Real().Sleep(ctx, time.Millisecond) != nil {
+			break
+		}
+	}
 	if n := w.conns.Load(); n > 0 {
 		list = append(list, plural(int(n), "connection"))
 	}

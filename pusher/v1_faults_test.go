@@ -107,7 +107,7 @@ func TestV1EarlyAnswer(t *testing.T) {
 		return true
 	}
 	name := g.host() + "/a"
-	const size = 64 << 20 // more than the buffers between hold
+	const size = 16 << 20 // more than the buffers between hold
 	store, _ := storeWith(t, image.Recipe{Layers: []int64{size}}, name+":t")
 	var last pusher.Event
 	_, err := newClient(t, pusher.Config{Images: store}).Push(t.Context(), name, "t", pusher.Options{Progress: func(e pusher.Event) {

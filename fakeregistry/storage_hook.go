@@ -69,7 +69,7 @@ var ErrDigestMismatch = errors.New("content does not match digest")
 // ErrClosed says that the storage was closed or the upload session ended.
 var ErrClosed = errors.New("storage or upload session closed")
 
-// A ShortWriteError, returned by a Hook, lets the first Keep bytes of a piece
+// A ShortWriteError that a Hook returns lets the first Keep bytes of a piece
 // through and fails with Err, as a disk does that fills up.
 type ShortWriteError struct {
 	Keep int64

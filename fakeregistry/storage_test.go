@@ -406,8 +406,9 @@ func TestSessionNames(t *testing.T) {
 		}
 		return all
 	}
-	require.Equal(t, names(1), names(1))
-	require.NotEqual(t, names(1), names(2))
+	first := names(1)
+	require.Equal(t, first, names(1))
+	require.NotEqual(t, first, names(2))
 }
 
 // After Close nothing can be stored any more, and nothing breaks.

@@ -23,7 +23,7 @@ func (v *V2) putManifest(w http.ResponseWriter, r *http.Request, route wire.Rout
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxManifest))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
-		if !errors.As(err, &tooLarge) && bodyError(r, err) == errClientGone {
+		if !errors.As(err, &tooLarge) && errors.Is(bodyError(r, err), errClientGone) {
 			return errClientGone
 		}
 		return CodeManifestInvalid.With(err)

@@ -86,6 +86,6 @@ func (realClock) Work() func()     { return func() {} }
 func (realClock) Connected(string) {}
 func (realClock) Abandon(string)   {}
 func (realClock) join() func()     { return func() {} }
-func (realClock) pause()            {}
+func (realClock) pause()           {}
 
 func (realClock) block(done <-chan struct{}) { <-done }

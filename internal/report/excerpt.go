@@ -42,7 +42,7 @@ func (p painter) excerpt(b *strings.Builder, f Failure) {
 func window(source string, column, length int) (text string, at, n int) {
 	var line []rune
 	var place []int // in line, of each character of source and of its end
-	for _, c := range []rune(source) {
+	for _, c := range source {
 		place = append(place, len(line))
 		if c == '\t' {
 			c = ' '

@@ -148,6 +148,7 @@ func (m *memory) Result(r report.Result) { m.told = append(m.told, "result "+r.I
 func (m *memory) Summary(s report.Summary) error {
 	return fmt.Errorf("%d passed", s.Counts[report.Pass])
 }
+
 func (m *memory) Exchange(r report.Run, _ wire.Exchange) { m.told = append(m.told, "exchange "+r.ID) }
 
 func TestAllTellsEverySink(t *testing.T) {

@@ -42,14 +42,13 @@ func (r *record) received(p []byte, eof bool) {
 	}
 }
 
-// end closes the exchange, once, and tells the recorder's listener. It reports
-// whether this call did it.
-func (r *record) end(f Failure, text string) bool {
+// end closes the exchange, once, and tells the recorder's listener.
+func (r *record) end(f Failure, text string) {
 	now := r.owner.clock.Now()
 	r.mu.Lock()
 	if r.ended {
 		r.mu.Unlock()
-		return false
+		return
 	}
 	r.ended = true
 	if !r.marked {
@@ -64,7 +63,6 @@ func (r *record) end(f Failure, text string) bool {
 		r.owner.tell(r.snapshot())
 	}
 	r.owner.ended()
-	return true
 }
 
 // snapshot is the exchange as it is now, sharing nothing.

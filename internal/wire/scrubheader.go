@@ -109,7 +109,7 @@ func (s *Scrubber) endpoints(v string) string {
 	list := strings.Split(v, ",")
 	for i, item := range list {
 		trimmed := strings.TrimSpace(item)
-		scrubbed := trimmed
+		var scrubbed string
 		if strings.Contains(trimmed, "://") {
 			scrubbed = s.link(trimmed)
 		} else {

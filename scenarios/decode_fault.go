@@ -113,9 +113,7 @@ func (d *decoder) params(f *Fault) []field {
 			continue // "times" of the dns faults is the common one
 		}
 		fields = append(fields, field{p.Name, func(v *node) {
-			if value := d.argument(v, p, f.Name); value != nil {
-				f.Args[p.Name] = value
-			}
+			f.Args[p.Name] = d.argument(v, p, f.Name)
 		}})
 	}
 	return fields

@@ -276,7 +276,7 @@ func counts(s *scenarios.Scenario) string {
 
 func TestCasesMatrixAndClientsMultiply(t *testing.T) {
 	t.Parallel()
-	list, err := scenarios.Decode("m.yaml", []byte(`
+	_, err := scenarios.Decode("m.yaml", []byte(`
 scenario: x
 push: a/b:v1
 client: [docker-1.8, skopeo]
@@ -290,7 +290,7 @@ expect: {result: failed, never: [ping]}
 	if err == nil || !strings.Contains(err.Error(), "case plain is nothing") {
 		t.Fatalf("an empty case gives %v", err)
 	}
-	list, err = scenarios.Decode("m.yaml", []byte(`
+	list, err := scenarios.Decode("m.yaml", []byte(`
 scenario: x
 push: a/b:v1
 client: [docker-1.8, skopeo]

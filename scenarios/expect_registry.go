@@ -3,8 +3,6 @@ package scenarios
 import (
 	"fmt"
 	"strings"
-
-	"github.com/pushcheck/pushcheck/pusher"
 )
 
 // registry judges what the registry holds after the push.
@@ -190,12 +188,4 @@ func splitReference(ref string) (repository, tag string, ok bool) {
 		}
 	}
 	return ref, "", false
-}
-
-// protocol is a version as files name it.
-func protocol(v pusher.Version) string {
-	if v == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("v%d", v)
 }

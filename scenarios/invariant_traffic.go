@@ -276,8 +276,12 @@ func strayRules(e seen) []string {
 func nearMiss(e seen) string {
 	p := pathOnly(e.Request.Target)
 	for _, hint := range [...]struct{ part, name string }{
-		{"/blobs/uploads", "an upload"}, {"/blobs/", "a blob"}, {"/manifests/", "a manifest"},
-		{"/images/", "a V1 image"}, {"/repositories/", "a V1 repository"}, {"token", "a token"},
+		{"/blobs/uploads", "an upload"},
+		{"/blobs/", "a blob"},
+		{"/manifests/", "a manifest"},
+		{"/images/", "a V1 image"},
+		{"/repositories/", "a V1 repository"},
+		{"token", "a token"},
 	} {
 		if strings.Contains(p, hint.part) {
 			return "; it looks like one for " + hint.name

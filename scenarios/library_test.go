@@ -1,11 +1,45 @@
 package scenarios_test
 
 import (
+	"path"
+	"strings"
 	"testing"
 
+	"github.com/pushcheck/pushcheck/scenarios"
 	"github.com/pushcheck/pushcheck/scenarios/library"
 	"github.com/pushcheck/pushcheck/scenarios/scenariotest"
 )
 
 // TestLibrary runs every built-in scenario.
 func TestLibrary(t *testing.T) { scenariotest.Run(t, library.Files) }
+
+func TestLibraryIsInOrder(t *testing.T) {
+	t.Parallel()
+	list, err := scenarios.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, titles := map[string]int{}, map[string]string{}
+	for _, s := range list {
+		folders[strings.Split(s.ID, "/")[0]]++
+		file := path.Clean(s.Position.File)
+		if other, ok := titles[s.Title]; ok && other != file {
+			t.Errorf("%s and %s say the same: %s", file, other, s.Title)
+		}
+		titles[s.Title] = file
+		if s.Client.Era == "" && s.Client.Adapter == "" {
+			t.Errorf("%s does not name who pushes", s.ID)
+		}
+		if scenarios.EraName(s.Client) == "docker-1.8" && strings.HasPrefix(scenarios.SkipReason(s), "needs fault") {
+			t.Errorf("%s: %s", s.ID, scenarios.SkipReason(s))
+		}
+	}
+	for _, folder := range []string{"fallback", "auth", "blob-exists", "digest-cache", "upload", "manifest", "v1", "local"} {
+		if folders[folder] < 4 {
+			t.Errorf("folder %s has %d scenarios", folder, folders[folder])
+		}
+	}
+	if len(folders) != 8 || len(titles) < 40 {
+		t.Errorf("there are %d folders and %d files", len(folders), len(titles))
+	}
+}

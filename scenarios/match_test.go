@@ -215,10 +215,23 @@ func TestRanges(t *testing.T) {
 		q    quantity
 		want string // "" is an error
 	}{
-		{"2", plain, "2"}, {"<= 3", plain, "<= 3"}, {"< 3", plain, "<= 2"}, {"> 0", plain, ">= 1"}, {">=2", plain, ">= 2"}, {"1..3", plain, "1..3"},
-		{"4MiB", bytesQuantity, "4MiB"}, {"<= 1.5KiB", bytesQuantity, "<= 1536B"}, {"1KiB..2KiB", bytesQuantity, "1KiB..2KiB"},
-		{">= 5s", timeQuantity, ">= 5s"}, {"1s..1m30s", timeQuantity, "1s..1m30s"},
-		{"x", plain, ""}, {"< 0", plain, ""}, {"3..1", plain, ""}, {"-1", plain, ""}, {"1.5B", bytesQuantity, ""}, {"5", timeQuantity, ""},
+		{"2", plain, "2"},
+		{"<= 3", plain, "<= 3"},
+		{"< 3", plain, "<= 2"},
+		{"> 0", plain, ">= 1"},
+		{">=2", plain, ">= 2"},
+		{"1..3", plain, "1..3"},
+		{"4MiB", bytesQuantity, "4MiB"},
+		{"<= 1.5KiB", bytesQuantity, "<= 1536B"},
+		{"1KiB..2KiB", bytesQuantity, "1KiB..2KiB"},
+		{">= 5s", timeQuantity, ">= 5s"},
+		{"1s..1m30s", timeQuantity, "1s..1m30s"},
+		{"x", plain, ""},
+		{"< 0", plain, ""},
+		{"3..1", plain, ""},
+		{"-1", plain, ""},
+		{"1.5B", bytesQuantity, ""},
+		{"5", timeQuantity, ""},
 	} {
 		r, err := parseRange(tt.text, tt.q)
 		got := ""

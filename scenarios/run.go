@@ -37,7 +37,7 @@ func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
 	}
 	var res Result
 	for i := range max(runs, 1) {
-		res = r.guarded(ctx, s, first+uint64(i), o)
+		res = r.positions(ctx, s, first+uint64(i), o)
 		if res.Outcome == report.Fail || res.Outcome == report.Broken || ctx.Err() != nil {
 			return res
 		}

@@ -63,6 +63,8 @@ func TestOutcomes(t *testing.T) {
 		{"a probe that is wrong", start + "probe: [{before: upload.put, ask: {blob.head: layer1}, expect: 200}]", report.Fail, "probe[1]: blob.head of layer1 was answered 404, not 200"},
 		{"a probe that is never asked", start + "probe: [{before: upload.cancel, ask: {blob.head: layer1}, expect: 200}]", report.Fail, "its moment did not come"},
 		{"any fault of several", start + "faults: [{any-of: [unavailable, reset], at: upload.start, nth: 1}]\nexpect: {result: truthful}", report.Pass, ""},
+		{"a fault at each request", start + "faults: [{respond: \"upload.*\", status: 500, nth: each}]\nexpect: {result: failed}", report.Pass, ""},
+		{"a fault at each request, of which one does not matter", start + "faults: [{digest-missing: \"*.put\", nth: each}]\nexpect: {result: failed}", report.Fail, "(fault digest-missing at request 1)"},
 		{"a later step fails first", "scenario: x\nregistry: fake\nsteps: [{push: a/b:v1, expect: {result: failed}}, {push: a/b:v1}]", report.Fail, "steps[1].expect.result"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -281,5 +283,23 @@ func TestExitCode(t *testing.T) {
 		if got := ExitCode(tt.s, tt.err); got != tt.want {
 			t.Errorf("%s: exit code %d, want %d", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestEachPositionOfAFaultIsRun(t *testing.T) {
+	t.Parallel()
+	l := &listener{}
+	list := made(t, "scenario: x\nregistry: fake\npush: a/b:v1\nimage: {layers: [1KiB]}\nfaults: [{respond: \"upload.*\", status: 500, nth: each}]\nexpect: {result: failed}\n")
+	if _, err := (&Runner{Sink: l}).Run(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, said := range l.said {
+		if strings.HasPrefix(said, "fault respond") {
+			n++
+		}
+	}
+	if n != 3 { // start, patch, put
+		t.Errorf("the fault struck %d times, want once at each of three requests: %v", n, l.said)
 	}
 }

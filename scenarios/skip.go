@@ -56,10 +56,10 @@ func clientLack(s *Scenario) lack {
 
 func registryLack(s *Scenario) lack {
 	for _, r := range s.Registries {
-		switch {
-		case r.Kind == KindExternal:
+		switch r.Kind {
+		case KindExternal:
 			return lack{"url", "needs a registry at a URL, which is not driven by this version"}
-		case r.Kind == KindProgram:
+		case KindProgram:
 			return lack{"program", "needs a registry that is a program, which is not driven by this version"}
 		}
 	}
@@ -89,10 +89,7 @@ func faultLack(s *Scenario) lack {
 				return lack{name, fmt.Sprintf("needs fault %s, which is not in this version", name)}
 			}
 		}
-		switch {
-		case f.EachNth:
-			return lack{"nth: each", "needs nth: each, which is not in this version"}
-		case f.Where.Attempt > 0 || f.Where.Client != "":
+		if f.Where.Attempt > 0 || f.Where.Client != "" {
 			return lack{"selectors", "needs faults that select by client or attempt, which are not in this version"}
 		}
 	}

@@ -168,6 +168,11 @@ func (c *checker) faults(list []Fault, part string) {
 		if f.Where.Digest != "" {
 			c.content(name+".digest", f.Where.Digest)
 		}
+		if f.EachNth && part != "faults" {
+			c.fail(name+".nth", "nth: each belongs to a fault of the whole scenario, not of a step")
+		} else if f.EachNth && slices.ContainsFunc(list[:i], func(g Fault) bool { return g.EachNth }) {
+			c.fail(name+".nth", "nth: each is there twice; one fault at a time goes through all requests")
+		}
 		for _, arg := range sortedKeys(f.Args) {
 			if names, ok := f.Args[arg].(contentNames); ok {
 				for _, one := range names {

@@ -36,7 +36,11 @@ func newScript(step *recording.Step, host string) *script {
 
 // speaksTLS tells whether the registry of a step did. The first thing that this
 // client ever tries is TLS: where the proxy did not complain of it, it was right.
+// Where the recording says it, nothing has to be found out.
 func speaksTLS(step *recording.Step) bool {
+	if step.Scheme != "" {
+		return step.Scheme == "https"
+	}
 	return len(step.Exchanges) > 0 && step.Exchanges[0].Event != recording.EventPlainHello
 }
 

@@ -62,6 +62,8 @@ const (
 	racingLookups reason = "racing-lookups: answers to parallel look-ups come in any order"
 	// racingPushes: concurrent pushes begin in any order.
 	racingPushes reason = "racing-pushes: pushes that begin at once overtake each other"
+	// racingRequests: a client does several things at once.
+	racingRequests reason = "racing-requests: a client that does several things at once does them in any order"
 	// layerBytes: V1's layers are compressed as they are read, and the pieces show.
 	layerBytes reason = "layer-bytes: the pieces in which a layer is read show in its compressed bytes"
 	// plainOnTLS: what a TLS port makes of plain HTTP is the recorder's own.

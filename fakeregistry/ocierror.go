@@ -149,6 +149,10 @@ type errorEntry struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
+type errorEnvelope struct {
+	Errors []errorEntry `json:"errors"`
+}
+
 // WriteError answers with err in the V2 protocol's envelope. An error that is
 // neither *Error nor Errors becomes UNKNOWN with its text as detail; err nil is
 // answered by an empty list and 500.
@@ -177,7 +181,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		}
 	}
 	var b bytes.Buffer
-	if err := json.NewEncoder(&b).Encode(map[string][]errorEntry{"errors": entries}); err != nil {
+	if err := json.NewEncoder(&b).Encode(errorEnvelope{entries}); err != nil {
 		b.Reset()
 		b.WriteString(`{"errors":[{"code":"UNKNOWN","message":"unknown error"}]}` + "\n")
 	}

@@ -3,7 +3,6 @@ package fakeregistry
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -122,6 +121,17 @@ func (s *Storage) ask(ctx context.Context, a Access) error {
 	return nil
 }
 
-func notStored(what string, args ...any) error {
-	return fmt.Errorf(what+": %w", append(args, ErrNotStored)...)
+// A missingError says what is not there. It is made often and seldom read.
+type missingError struct{ what, name, repository string }
+
+func (e *missingError) Error() string {
+	if e.repository == "" {
+		return e.what + " " + e.name + ": " + ErrNotStored.Error()
+	}
+	return e.what + " " + e.name + " of " + e.repository + ": " + ErrNotStored.Error()
 }
+
+// Is makes it an ErrNotStored.
+func (e *missingError) Is(target error) bool { return target == ErrNotStored }
+
+func notStored(what, name, repository string) error { return &missingError{what, name, repository} }

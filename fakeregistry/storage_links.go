@@ -22,7 +22,7 @@ func (s *Storage) Blob(repository string, d digest.Digest) (io.ReadCloser, int64
 	}
 	s.mu.RUnlock()
 	if c == nil {
-		return nil, 0, notStored("blob %s of %s", d, repository)
+		return nil, 0, notStored("blob", d.String(), repository)
 	}
 	r, err := c.bytes.open()
 	return r, c.size, err
@@ -98,7 +98,7 @@ func (s *Storage) StatContent(ctx context.Context, d digest.Digest) (int64, erro
 	if c := s.content[d]; c != nil {
 		return c.size, nil
 	}
-	return 0, notStored("content %s", d)
+	return 0, notStored("content", d.String(), "")
 }
 
 // OpenContent reads the bytes of d, whoever links to them. The caller closes it.
@@ -112,7 +112,7 @@ func (s *Storage) OpenContent(ctx context.Context, d digest.Digest) (io.ReadSeek
 	c := s.content[d]
 	s.mu.RUnlock()
 	if c == nil {
-		return nil, 0, notStored("content %s", d)
+		return nil, 0, notStored("content", d.String(), "")
 	}
 	r, err := c.bytes.open()
 	return r, c.size, err
@@ -175,7 +175,7 @@ func (s *Storage) loadContent(d digest.Digest) ([]byte, error) {
 	c := s.content[d]
 	s.mu.RUnlock()
 	if c == nil {
-		return nil, notStored("content %s", d)
+		return nil, notStored("content", d.String(), "")
 	}
 	r, err := c.bytes.open()
 	if err != nil {
@@ -223,7 +223,7 @@ func (s *Storage) Linked(ctx context.Context, repository string, d digest.Digest
 			return stored, nil
 		}
 	}
-	return "", notStored("blob %s of %s", d, repository)
+	return "", notStored("blob", d.String(), repository)
 }
 
 // Unlink takes a blob out of a repository; its bytes stay.
@@ -244,5 +244,5 @@ func (s *Storage) Unlink(ctx context.Context, repository string, d digest.Digest
 			return nil
 		}
 	}
-	return notStored("blob %s of %s", d, repository)
+	return notStored("blob", d.String(), repository)
 }

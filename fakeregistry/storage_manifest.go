@@ -58,7 +58,7 @@ func (s *Storage) Manifest(repository string, d digest.Digest) (*ManifestInfo, [
 	}
 	s.mu.RUnlock()
 	if info == nil {
-		return nil, nil, notStored("manifest %s of %s", d, repository)
+		return nil, nil, notStored("manifest", d.String(), repository)
 	}
 	body, err := s.loadContent(d)
 	return info, body, err
@@ -141,7 +141,7 @@ func (s *Storage) LinkedManifest(ctx context.Context, repository string, d diges
 			return info, nil
 		}
 	}
-	return nil, notStored("manifest %s of %s", d, repository)
+	return nil, notStored("manifest", d.String(), repository)
 }
 
 // UnlinkManifest takes a manifest out of a repository; its bytes and the tags
@@ -161,7 +161,7 @@ func (s *Storage) UnlinkManifest(ctx context.Context, repository string, d diges
 		delete(r.manifests, d)
 		return nil
 	}
-	return notStored("manifest %s of %s", d, repository)
+	return notStored("manifest", d.String(), repository)
 }
 
 // Tag sets a tag of a repository.
@@ -198,7 +198,7 @@ func (s *Storage) Tagged(ctx context.Context, repository, tag string) (digest.Di
 			return d, nil
 		}
 	}
-	return "", notStored("tag %s of %s", tag, repository)
+	return "", notStored("tag", tag, repository)
 }
 
 // Untag removes a tag.
@@ -219,7 +219,7 @@ func (s *Storage) Untag(ctx context.Context, repository, tag string) error {
 			return nil
 		}
 	}
-	return notStored("tag %s of %s", tag, repository)
+	return notStored("tag", tag, repository)
 }
 
 // Tags lists a repository's tags in order.
@@ -233,7 +233,7 @@ func (s *Storage) Tags(ctx context.Context, repository string) ([]string, error)
 	defer s.mu.RUnlock()
 	r := s.repos[repository]
 	if r == nil || !r.tagged {
-		return nil, notStored("repository %s", repository)
+		return nil, notStored("repository", repository, "")
 	}
 	return slices.Sorted(maps.Keys(r.tags)), nil
 }

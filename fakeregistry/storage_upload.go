@@ -99,7 +99,7 @@ func (s *Storage) Upload(ctx context.Context, repository, id string) (*Upload, e
 			return u, nil
 		}
 	}
-	return nil, notStored("upload session %s of %s", id, repository)
+	return nil, notStored("upload session", id, repository)
 }
 
 // ID is the session's name.

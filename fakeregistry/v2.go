@@ -153,19 +153,21 @@ func (v *V2) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkName(place.Repository); err != nil {
 		return err
 	}
-	if err := v.checkPlace(r, place); err != nil {
+	if place.Digest != "" && place.Session == "" && namesDigest(place.Op) && place.Digest.Validate() != nil {
+		return CodeDigestInvalid.With(place.Digest.Validate())
+	}
+	if handle := v2Operation(route.Op); handle != nil && v.takes(route.Op) {
+		return handle(v, w, r, route)
+	}
+	if err := v.checkSession(r, place); err != nil {
 		return err
 	}
-	allowed := v.methods(place)
-	if !slices.Contains(allowed, r.Method) {
+	if allowed := v.methods(place); !slices.Contains(allowed, r.Method) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		if r.Method != http.MethodOptions {
 			http.Error(w, "Method not allowed", http.StatusMethodNotAllowed) // P-309
 		}
 		return nil
-	}
-	if handle := v2Operation(route.Op); handle != nil {
-		return handle(v, w, r, route)
 	}
 	if r.Method == http.MethodPost { // of a session: distribution starts another one
 		return v.startUpload(w, r, place)
@@ -186,31 +188,37 @@ func placeOf(route wire.Route, r *http.Request) wire.Route {
 	return route
 }
 
-// checkPlace checks digests in paths, and the state in the location of a session
-// that is to change.
-func (v *V2) checkPlace(r *http.Request, place wire.Route) error {
-	switch place.Op {
-	case wire.OpUploadStatus, wire.OpUploadPatch, wire.OpUploadPut, wire.OpUploadCancel:
-		if place.Session == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
-			return nil
-		}
-		_, err := v.resumeUpload(r, place)
-		return err
-	case wire.OpUploadStart, wire.OpUploadMount:
+// namesDigest reports whether the digest of a route stands in its path.
+func namesDigest(op wire.Op) bool {
+	return op != wire.OpUploadPut && op != wire.OpUploadMount
+}
+
+// takes reports whether an operation is there, under this configuration.
+func (v *V2) takes(op wire.Op) bool {
+	switch op {
+	case wire.OpBlobHead, wire.OpBlobGet, wire.OpUploadStatus, wire.OpManifestHead, wire.OpManifestGet, wire.OpTagsList, wire.OpReferrers:
+		return true
+	case wire.OpUploadPatch:
+		return !v.options.ReadOnly && !v.options.Quirks.NoPatch
+	default:
+		return !v.options.ReadOnly
+	}
+}
+
+// checkSession checks the state in the location of a session that is asked for
+// what it does not do; what it does checks it itself.
+func (v *V2) checkSession(r *http.Request, place wire.Route) error {
+	if place.Session == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	if place.Digest == "" {
-		return nil
-	}
-	if err := place.Digest.Validate(); err != nil {
-		return CodeDigestInvalid.With(err)
-	}
-	return nil
+	_, err := v.resumeUpload(r, place)
+	return err
 }
 
 // methods are the methods that a place takes, in order.
 func (v *V2) methods(place wire.Route) []string {
-	read, write := []string{http.MethodGet, http.MethodHead}, []string(nil)
+	read := []string{http.MethodGet, http.MethodHead}
+	var write []string
 	switch place.Op {
 	case wire.OpBlobHead, wire.OpBlobGet, wire.OpBlobDelete:
 		write = []string{http.MethodDelete}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -189,16 +188,14 @@ func (v *V2) resumeUpload(r *http.Request, route wire.Route) (*Upload, error) {
 func (v *V2) uploadHeaders(w http.ResponseWriter, r *http.Request, repository string, u *Upload, before int64) {
 	size := u.Size()
 	q := v.options.Quirks
-	location := v.location(r, "/v2/"+repository+"/blobs/uploads/"+u.ID())
-	var query []string
-	if q.LocationQuery != "" {
-		query = append(query, q.LocationQuery)
-	}
-	if !q.PlainLocation {
-		query = append(query, "_state="+url.QueryEscape(v.state(repository, u.ID(), size)))
-	}
-	if len(query) > 0 {
-		location += "?" + strings.Join(query, "&")
+	path := "/v2/" + repository + "/blobs/uploads/" + u.ID()
+	switch {
+	case !q.PlainLocation && q.LocationQuery != "":
+		path += "?" + q.LocationQuery + "&_state=" + v.state(repository, u.ID(), size)
+	case !q.PlainLocation:
+		path += "?_state=" + v.state(repository, u.ID(), size)
+	case q.LocationQuery != "":
+		path += "?" + q.LocationQuery
 	}
 	start, end := int64(0), max(size-1, 0) // an empty session and one of one byte look alike (P-317)
 	if q.RangeOffByOne {
@@ -208,41 +205,55 @@ func (v *V2) uploadHeaders(w http.ResponseWriter, r *http.Request, repository st
 		start = before
 	}
 	h := w.Header()
-	h.Set("Location", location)
+	h.Set("Location", v.location(r, path))
 	h.Set("Range", strconv.FormatInt(start, 10)+"-"+strconv.FormatInt(end, 10))
 	h.Set("Docker-Upload-UUID", u.ID())
 	h.Set("Content-Length", "0")
 }
 
-// state is a session's state in the form that distribution gives it: bytes that
-// only the registry can read or make.
+// state is a session's state, as distribution has one: bytes that only the
+// registry can make, safe in a query as they are.
 func (v *V2) state(repository, session string, offset int64) string {
-	said := strconv.FormatInt(offset, 10) + " " + session + " " + repository
-	return base64.URLEncoding.EncodeToString(append(v.sign(said), said...))
+	said := make([]byte, stateSignature, 128)
+	said = strconv.AppendInt(said, offset, 10)
+	said = append(append(said, ' '), session...)
+	said = append(append(said, ' '), repository...)
+	v.sign(said)
+	return base64.RawURLEncoding.EncodeToString(said)
 }
 
-const stateSignature = 16 // bytes
+const stateSignature = 16 // bytes, at the start of a state
 
-func (v *V2) sign(said string) []byte {
-	sum := sha256.Sum256(append(v.secret[:], said...))
-	return sum[:stateSignature:stateSignature]
+// sign writes a state's signature into it.
+func (v *V2) sign(state []byte) {
+	sum := sha256.Sum256(append(v.secret[:len(v.secret):len(v.secret)], state[stateSignature:]...))
+	copy(state, sum[:stateSignature])
 }
 
 // readState is the offset in a state that must be of the route's session.
 func (v *V2) readState(state string, route wire.Route) (int64, error) {
-	b, err := base64.URLEncoding.DecodeString(state)
+	b, err := base64.RawURLEncoding.DecodeString(state)
 	if err != nil {
 		return 0, err
 	}
-	if len(b) < stateSignature || string(v.sign(string(b[stateSignature:]))) != string(b[:stateSignature]) {
-		return 0, errors.New("invalid secret")
+	if len(b) < stateSignature {
+		return 0, errStateSecret
+	}
+	signature := [stateSignature]byte(b)
+	if v.sign(b); signature != [stateSignature]byte(b) {
+		return 0, errStateSecret
 	}
 	offset, of, _ := strings.Cut(string(b[stateSignature:]), " ")
-	if of != route.Session+" "+route.Repository {
-		return 0, errors.New("state of another upload session")
+	if session, repository, _ := strings.Cut(of, " "); session != route.Session || repository != route.Repository {
+		return 0, errStateOfOther
 	}
 	return strconv.ParseInt(offset, 10, 64)
 }
+
+var (
+	errStateSecret  = errors.New("invalid secret")
+	errStateOfOther = errors.New("state of another upload session")
+)
 
 // checkRange compares Content-Range with Content-Length and with what a session
 // holds; without both headers there is nothing to compare (P-321).

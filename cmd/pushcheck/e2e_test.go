@@ -135,6 +135,7 @@ func TestE2EServeV1(t *testing.T) {
 
 // TestE2EPages runs the documentation with the commands that need other programs.
 func TestE2EPages(t *testing.T) {
+	t.Parallel()
 	runPages(t, "e2e")
 }
 

@@ -15,5 +15,5 @@ func (c *call) auth() error {
 	if err := c.engine.config.Client.Login(c.r.Context(), a.ServerAddress, a.credentials()); err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, map[string]string{"Status": "Login Succeeded", "IdentityToken": ""})
+	return c.reply(map[string]string{"Status": "Login Succeeded", "IdentityToken": ""})
 }

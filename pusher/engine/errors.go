@@ -68,10 +68,10 @@ func (c *call) fail(err error) {
 }
 
 // reply answers with a value as JSON.
-func (c *call) reply(status int, v any) error {
+func (c *call) reply(v any) error {
 	c.w.Header().Set("Content-Type", "application/json")
-	c.status = status
-	c.w.WriteHeader(status)
+	c.status = http.StatusOK
+	c.w.WriteHeader(c.status)
 	return json.NewEncoder(c.w).Encode(v)
 }
 

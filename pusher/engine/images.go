@@ -88,7 +88,7 @@ func (c *call) listImages() error {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b summary) int { return int(b.Created - a.Created) })
-	return c.reply(http.StatusOK, rows)
+	return c.reply(rows)
 }
 
 func (e *Engine) summary(id string, names []string) (summary, error) {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +31,7 @@ func (c *call) inspect() error {
 	}
 	slices.Reverse(diffIDs)
 	v := parseV1(l)
-	return c.reply(http.StatusOK, map[string]any{
+	return c.reply(map[string]any{
 		"Id": row.ID, "Parent": l.Parent, "RepoTags": row.RepoTags, "RepoDigests": row.RepoDigests,
 		"Comment": v.Comment, "Created": created(v), "Container": v.Container, "ContainerConfig": rawOrNull(v.ContainerConfig),
 		"DockerVersion": v.DockerVersion, "Author": v.Author, "Config": rawOrNull(v.Config), "Architecture": v.Architecture, "Os": v.OS,
@@ -91,5 +90,5 @@ func (c *call) history() error {
 		}
 		rows = append(rows, row)
 	}
-	return c.reply(http.StatusOK, rows)
+	return c.reply(rows)
 }

@@ -22,7 +22,7 @@ func bindUnix(ctx context.Context, config *net.ListenConfig, path string) (net.L
 		return nil, err
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false) //nolint:errcheck,forcetypeassert // "unix" gives nothing else
-	if err := os.Chmod(filepath.Join(private, "s"), 0o600); err == nil {
+	if err = os.Chmod(filepath.Join(private, "s"), 0o600); err == nil {
 		err = os.Rename(filepath.Join(private, "s"), path)
 	}
 	if err != nil {

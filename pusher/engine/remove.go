@@ -34,7 +34,7 @@ func (c *call) remove() error {
 		rows = append(rows, map[string]string{"Untagged": n})
 	}
 	if len(untag) < len(names) {
-		return c.reply(http.StatusOK, rows)
+		return c.reply(rows)
 	}
 	gone, err := e.config.Images.Delete(named.id)
 	if err != nil && !(len(rows) > 0 && errors.Is(err, image.ErrInUse)) {
@@ -44,7 +44,7 @@ func (c *call) remove() error {
 		e.events.add("delete", id)
 		rows = append(rows, map[string]string{"Deleted": id})
 	}
-	return c.reply(http.StatusOK, slices.Clip(rows))
+	return c.reply(slices.Clip(rows))
 }
 
 // splitReference is the inverse of join.

@@ -28,7 +28,7 @@ func (c *call) ping() error {
 // showVersion answers version.
 func (c *call) showVersion() error {
 	e := c.engine
-	return c.reply(http.StatusOK, map[string]any{
+	return c.reply(map[string]any{
 		"Platform":      map[string]string{"Name": "pushcheck engine, era " + e.config.Era.Name},
 		"Version":       e.version(),
 		"ApiVersion":    maxVersion,
@@ -69,7 +69,7 @@ func (c *call) showInfo() error {
 		}
 		indexes[host] = map[string]any{"Name": host, "Mirrors": []string{}, "Secure": false, "Official": false}
 	}
-	return c.reply(http.StatusOK, map[string]any{
+	return c.reply(map[string]any{
 		"ID": "pushcheck", "Name": "pushcheck", "Containers": 0, "ContainersRunning": 0, "ContainersPaused": 0, "ContainersStopped": 0,
 		"Images": len(ids), "Driver": "pushcheck", "DriverStatus": [][2]string{}, "ServerVersion": e.version(),
 		"OSType": "linux", "OperatingSystem": "pushcheck", "Architecture": runtime.GOARCH, "NCPU": runtime.NumCPU(), "MemTotal": 0,

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"maps"
@@ -74,7 +74,17 @@ func (s *Storage) nextID() string {
 	binary.BigEndian.PutUint64(b[8:], mix(s.seed.Load()+n))
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	var text [36]byte
+	at := 0
+	for i, end := range [...]int{4, 6, 8, 10, 16} {
+		if i > 0 {
+			text[at] = '-'
+			at++
+		}
+		start := [...]int{0, 4, 6, 8, 10}[i]
+		at += hex.Encode(text[at:], b[start:end])
+	}
+	return string(text[:])
 }
 
 // mix is the finalizer of splitmix64.
@@ -113,7 +123,7 @@ func (u *Upload) Digest() digest.Digest {
 	if u.hash == nil {
 		return ""
 	}
-	return digest.NewDigest(digest.SHA256, u.hash)
+	return sumOf(u.hash)
 }
 
 // Size is how many bytes the session holds.
@@ -274,6 +284,16 @@ func (u *Upload) Commit(ctx context.Context, d digest.Digest) error {
 	return nil
 }
 
+// sumOf is the digest of what was written to a sha256 hash.
+func sumOf(h hash.Hash) digest.Digest {
+	const prefix = "sha256:"
+	var text [len(prefix) + 2*sha256.Size]byte
+	copy(text[:], prefix)
+	var sum [sha256.Size]byte
+	hex.Encode(text[len(prefix):], h.Sum(sum[:0]))
+	return digest.Digest(text[:])
+}
+
 // verify returns the sha256 digest of the session's bytes, having compared them
 // with d. u.mu is held.
 func (u *Upload) verify(d digest.Digest) (digest.Digest, error) {
@@ -283,7 +303,7 @@ func (u *Upload) verify(d digest.Digest) (digest.Digest, error) {
 	if u.hash == nil {
 		return "", errors.New("this upload session computes no digest")
 	}
-	canonical := digest.NewDigest(digest.SHA256, u.hash)
+	canonical := sumOf(u.hash)
 	if d.Algorithm() == digest.SHA256 {
 		if d != canonical {
 			return "", ErrDigestMismatch

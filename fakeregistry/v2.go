@@ -118,7 +118,7 @@ func v2Operation(op wire.Op) v2Handler {
 // ServeHTTP answers one request.
 func (v *V2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !v.options.Quirks.NoVersionHeader {
-		w.Header().Set("Docker-Distribution-API-Version", "registry/2.0") // on every answer (P-315)
+		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0") // on every answer (P-315)
 	}
 	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
 		w.Header().Set("Location", clean)

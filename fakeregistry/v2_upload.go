@@ -147,7 +147,7 @@ func (v *V2) cancelUpload(w http.ResponseWriter, r *http.Request, route wire.Rou
 		return err
 	}
 	u.Cancel()
-	w.Header().Set("Docker-Upload-UUID", u.ID())
+	w.Header().Set("Docker-Upload-Uuid", u.ID())
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -207,7 +207,7 @@ func (v *V2) uploadHeaders(w http.ResponseWriter, r *http.Request, repository st
 	h := w.Header()
 	h.Set("Location", v.location(r, path))
 	h.Set("Range", strconv.FormatInt(start, 10)+"-"+strconv.FormatInt(end, 10))
-	h.Set("Docker-Upload-UUID", u.ID())
+	h.Set("Docker-Upload-Uuid", u.ID())
 	h.Set("Content-Length", "0")
 }
 

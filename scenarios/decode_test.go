@@ -41,6 +41,12 @@ func TestDecodeProblems(t *testing.T) {
 	}{
 		{"nothing", "", []string{`1:1+1 the file is empty; a scenario begins with "scenario:" and a sentence`}},
 		{"not YAML", "a: [\n", []string{"1:4+1 sequence end token ']' not found"}},
+		{"brackets without end", "scenario: " + strings.Repeat("[", 1000), []string{"1:1+1 this is nested more than 40 deep"}},
+		{"dashes without end", "scenario: x\n" + strings.Repeat("- ", 1000), []string{"2:1+1 this is nested more than 40 deep"}},
+		{"more than a scenario", strings.Repeat("# comment\n", 7000), []string{"1:1+1 the file has 70000 bytes; a scenario has at most 65536"}},
+		{"nested too deep", good + "spec: " + strings.Repeat("[", 60) + strings.Repeat("]", 60), []string{
+			"3:7+120 spec is a list; want a text", "3:47+1 this is nested more than 40 deep",
+		}},
 		{"a list", "- a\n", []string{`1:1+1 the file is a list; a scenario is a map that begins with "scenario:" and a sentence`}},
 		{"two documents", good + "---\n" + good, []string{"4:1+8 a file is one scenario; put variations under cases and other scenarios into files of their own"}},
 		{"an anchor, an alias and a merge key", good + "image: &i {layers: [1KiB]}\nmatrix: *i\n<<: *i\n", []string{

@@ -12,11 +12,13 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxFile and maxDepth bound what a scenario file may be, so that a broken or
-// hostile one is refused and not read for ever.
+// What a scenario file may be at most, so that a broken or hostile one is refused
+// and not read for ever: the parser takes time that grows with the square of a
+// file's length and of its nesting.
 const (
-	maxFile  = 1 << 20
+	maxFile  = 64 << 10
 	maxDepth = 40
+	maxOpen  = 400 // brackets or dashes in a row, counted in whatever they stand
 )
 
 // A nodeKind is what a node of a file is.
@@ -76,6 +78,10 @@ func parse(src []byte, report func(span, string)) (root *node) {
 		report(span{1, 1, 1}, "the file is not UTF-8")
 		return nil
 	}
+	if line, deep := deepest(src); deep > maxOpen {
+		report(span{line, 1, 1}, fmt.Sprintf("this is nested more than %d deep", maxDepth))
+		return nil
+	}
 	defer func() { // the parser is somebody else's: a file must never end the process
 		if p := recover(); p != nil {
 			report(span{1, 1, 1}, "this is not YAML that can be read")
@@ -106,6 +112,33 @@ func parse(src []byte, report func(span, string)) (root *node) {
 		report(span{1, 1, 1}, `the file is empty; a scenario begins with "scenario:" and a sentence`)
 	}
 	return root
+}
+
+// deepest is the line in which the most brackets are open, or the most dashes
+// begin, and how many. It does not know texts from brackets: it is a bound.
+func deepest(src []byte) (line, deep int) {
+	open, number := 0, 1
+	dashes := 0
+	for _, c := range src {
+		switch c {
+		case '[', '{':
+			open++
+		case ']', '}':
+			open = max(open-1, 0)
+		case '-', '?':
+			dashes++
+		case '\n':
+			number++
+			dashes = 0
+		case ' ':
+		default:
+			dashes = 0
+		}
+		if now := max(open, dashes); now > deep {
+			line, deep = number, now
+		}
+	}
+	return line, deep
 }
 
 // reportSyntax turns a parser's error into a problem.

@@ -194,10 +194,14 @@ func scrubbed(list []*played, host string) []*played {
 // anyOrder compares requests without regard to their order: those of the same
 // method and path find partners that are equal, and what is left differs.
 func (c *comparison) anyOrder(list []*played) {
-	left := slices.Clone(list)
+	left := slices.DeleteFunc(slices.Clone(list), func(p *played) bool { return p.event == recording.EventNoRequest })
 	var alone []recording.Exchange
-	last, disordered := -1, false
+	last, disordered, spare := -1, false, len(list)-len(left)
 	for _, e := range c.step.Exchanges {
+		if e.Event == recording.EventNoRequest {
+			spare--
+			continue
+		}
 		i := slices.IndexFunc(left, func(p *played) bool { return p != nil && c.alike(e, p, list) })
 		if i < 0 {
 			alone = append(alone, e)
@@ -209,6 +213,9 @@ func (c *comparison) anyOrder(list []*played) {
 	}
 	if disordered {
 		c.excuse(racingRequests)
+	}
+	if spare != 0 {
+		c.excuse(spareConnections)
 	}
 	for _, e := range alone {
 		i := slices.IndexFunc(left, func(p *played) bool { return p != nil && asExchange(p, c.host).String() == e.String() })

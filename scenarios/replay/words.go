@@ -62,6 +62,8 @@ const (
 	racingLookups reason = "racing-lookups: answers to parallel look-ups come in any order"
 	// racingPushes: concurrent pushes begin in any order.
 	racingPushes reason = "racing-pushes: pushes that begin at once overtake each other"
+	// spareConnections: clients dial ahead.
+	spareConnections reason = "spare-connections: a client opens connections ahead that it may not need"
 	// racingRequests: a client does several things at once.
 	racingRequests reason = "racing-requests: a client that does several things at once does them in any order"
 	// layerBytes: V1's layers are compressed as they are read, and the pieces show.

@@ -3,6 +3,7 @@ package pusher_test
 import (
 	"net/http"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -222,5 +223,28 @@ func TestV1VirtualTime(t *testing.T) {
 	}
 	if got := c.Now().Sub(begin); got != 14*time.Hour { // 5 and 1 look-ups at once, 6 × 2 requests in turn
 		t.Errorf("it took %s, want 14h", got)
+	}
+}
+
+// TestV1Memory: over V1 too a layer costs the same memory whatever its size. It is
+// not parallel: it counts every allocation of the process.
+func TestV1Memory(t *testing.T) { //nolint:paralleltest // see above
+	allocated := func(size int64) int64 {
+		g := startV1(t, false)
+		name := g.host() + "/a"
+		store, _ := storeWith(t, image.Recipe{Layers: []int64{size}}, name+":t")
+		client := newClient(t, pusher.Config{Images: store})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := client.Push(t.Context(), name, "t", pusher.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		return int64(after.TotalAlloc - before.TotalAlloc)
+	}
+	small := allocated(4 << 10)
+	large := allocated(8 << 20)
+	if more := large - small; more > 1<<20 {
+		t.Errorf("8 MiB cost %d bytes more than 4 KiB did (%d)", more, small)
 	}
 }

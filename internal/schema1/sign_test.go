@@ -85,6 +85,9 @@ func TestEncode(t *testing.T) {
       }
    ]
 }`, string(got))
+	got, err = schema1.Manifest{FSLayers: []schema1.FSLayer{{BlobSum: "sha256:aa"}}}.Encode()
+	require.NoError(t, err)
+	require.Contains(t, string(got), `"history": []`)
 	_, err = schema1.Decode([]byte("{"))
 	require.EqualError(t, err, "schema 1 manifest: unexpected end of JSON input")
 }

@@ -99,11 +99,11 @@ func TestAuthorization(t *testing.T) {
 				}
 				return reply(r, code, body), nil
 			})
-			err := r.stat(t.Context(), "sha256:00")
+			_, err := r.stat(t.Context(), "sha256:00")
 			if !errors.Is(err, ErrBlobUnknown) {
 				got = err.Error()
-				if stageOf(failed(StageUpload, err)) != StageAuthorize {
-					t.Errorf("stage %s", stageOf(failed(StageUpload, err)))
+				if attemptOf(Endpoint{}, failed(StageUpload, err)).Stage != StageAuthorize {
+					t.Errorf("stage %s", attemptOf(Endpoint{}, failed(StageUpload, err)).Stage)
 				}
 			}
 			if diff := cmp.Diff([]string{tt.want, tt.asked}, []string{got, asked}); diff != "" {
@@ -166,7 +166,7 @@ func TestTokenLifetime(t *testing.T) {
 		if err := c.Sleep(t.Context(), step.wait); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.stat(t.Context(), "sha256:00"); !errors.Is(err, ErrBlobUnknown) {
+		if _, err := r.stat(t.Context(), "sha256:00"); !errors.Is(err, ErrBlobUnknown) {
 			t.Fatal(err)
 		}
 		if fetches != step.want {
@@ -184,7 +184,7 @@ func TestTokenTimeout(t *testing.T) {
 	r := repositoryWith(c, Credentials{}, []challenge{bearer()}, func(r *http.Request) (*http.Response, error) {
 		return nil, c.Sleep(r.Context(), time.Minute)
 	})
-	err := r.stat(t.Context(), "sha256:00")
+	_, err := r.stat(t.Context(), "sha256:00")
 	const want = `Head "http://r.example/v2/a/b/blobs/sha256:00": Get "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v": context deadline exceeded`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)

@@ -4,6 +4,7 @@
 package pusher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/docker/libtrust"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A Client pushes. It holds what is shared between pushes: the pool of names
@@ -23,6 +25,7 @@ type Client struct {
 	mirrors   []*url.URL
 	insecures insecureList
 	pool      pool
+	transfers *transfers
 	protocols map[Version]Pusher
 }
 
@@ -66,7 +69,11 @@ func New(c Config) (*Client, error) {
 		}
 		c.TrustKey = key
 	}
+	if c.Metadata == nil {
+		c.Metadata = metadata.InMemory()
+	}
 	client.config = c
+	client.transfers = newTransfers(c.Clock, cmp.Or(c.MaxConcurrentUploads, c.Era.Layers.Concurrency))
 	return client, nil
 }
 
@@ -116,7 +123,11 @@ func (c *Client) job(name Name, tag string, o Options, r *reporter) Job {
 		Clock:       c.config.Clock,
 		Log:         c.config.Log,
 		Report:      r.report,
-		Lock:        func() (func(), error) { return c.pool.add(name.Local) },
+		Lock:        func() (func(), error) { return c.pool.add(name.Local, c.config.Era.Words.InProgress) },
+
+		allowSchema1: c.config.AllowSchema1 && c.config.Era.Schema1Allowed,
+		metadata:     c.config.Metadata,
+		transfers:    c.transfers,
 	}
 }
 
@@ -128,9 +139,9 @@ func (c *Client) push(ctx context.Context, targets []target, job Job, result *Re
 	if job.Tag == "" {
 		n = len(tags) // digest references too
 	}
-	job.status(fmt.Sprintf("The push refers to a repository [%s] (len: %d)", job.Name.Canonical, n))
+	job.status(fmt.Sprintf(job.Era.Words.Refers, job.Name.Canonical, n))
 	if err != nil {
-		return noRepositoryError{name: job.Name.Local, cause: err}
+		return localError{text: fmt.Sprintf(job.Era.Words.NoName, job.Name.Canonical, job.Name.Local), cause: err}
 	}
 	job.Tags = tags
 	return c.try(ctx, targets, job, result)
@@ -159,7 +170,7 @@ func (c *Client) try(ctx context.Context, targets []target, job Job, result *Res
 		if ctx.Err() != nil {
 			return ctx.Err() // never a reason to fall back
 		}
-		a := Attempt{Endpoint: t.Endpoint, Stage: stageOf(err), Err: err}
+		a := attemptOf(t.Endpoint, err)
 		c.config.Log.InfoContext(ctx, "attempt failed", "url", t.URL, "version", t.Version.String(), "stage", a.Stage.String(), "err", err)
 		result.Attempts = append(result.Attempts, a)
 	}
@@ -172,9 +183,9 @@ func (c *Client) attempt(ctx context.Context, t target, job Job) ([]Published, e
 	if !ok {
 		return nil, at(StageConnect, fmt.Errorf("unknown version %d for registry %s", t.Version, t.URL))
 	}
-	rt, closeAll := c.transport(t.tls, job.meta)
-	defer closeAll()
-	job.Transport = rt
+	rt, links := c.transport(t.tls, job.meta)
+	defer links.release()
+	job.Transport, job.retain = rt, links.retain
 	return p.Push(ctx, &job)
 }
 

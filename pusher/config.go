@@ -11,6 +11,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A Config says who pushes, what there is to push, and through what.
@@ -29,8 +30,16 @@ type Config struct {
 	V2Only   bool   // --disable-legacy-registry (P-064)
 
 	TrustKey libtrust.PrivateKey // signs schema 1; nil makes one
-	TempDir  string              // where layers are buffered; "" is the system's
-	Clock    clock.Clock         // nil is the real clock
+	// AllowSchema1 lets an era that has schema 1 for tests alone push it, as
+	// DOCKER_ALLOW_SCHEMA1_PUSH_DONOTUSE does (P-375).
+	AllowSchema1 bool
+	// Metadata is what is known of layers from earlier pushes, for dockers since
+	// 1.10 (P-355); nil knows nothing at first and forgets with the client.
+	Metadata *metadata.Store
+	// MaxConcurrentUploads is --max-concurrent-uploads; 0 is the era's own (P-340).
+	MaxConcurrentUploads int
+	TempDir              string      // where layers are buffered; "" is the system's
+	Clock                clock.Clock // nil is the real clock
 	// Recorder, when not nil, sees every exchange from the client's side.
 	Recorder *wire.Recorder
 	// Dial opens connections; nil is a net.Dialer with docker's limit of 30 s.
@@ -97,4 +106,8 @@ type Attempt struct {
 	Stage    Stage // how far it got; StagePublish when Err is nil
 	Skipped  bool  // the policy skipped it; Err is nil then
 	Err      error // nil when it succeeded
+	// ConfirmedV2 says that the registry showed that it speaks V2: by the version
+	// header in the answer to the ping, or by taking a layer (P-106).
+	ConfirmedV2 bool
+	TransportOK bool // the ping was answered, whatever it said (P-107)
 }

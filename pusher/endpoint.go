@@ -95,7 +95,7 @@ func (c *Client) officialTargets(ctx context.Context) ([]target, error) {
 		return nil, err
 	}
 	list = append(list, target{Endpoint: Endpoint{URL: officialV2, Version: V2, Official: true}, tls: conf})
-	if slices.ContainsFunc(c.config.Era.Endpoints, func(r EndpointRule) bool { return r.Version == V1 }) && !c.config.V2Only {
+	if c.config.Era.OfficialV1 && !c.config.V2Only {
 		if conf, err = c.tlsConfig(officialIndex, false); err != nil {
 			return nil, err
 		}

@@ -3,8 +3,6 @@ package pusher
 import (
 	"strings"
 	"time"
-
-	"github.com/pushcheck/pushcheck/internal/errcode"
 )
 
 // An Era is one docker's way of pushing, as data. Each field names the rule
@@ -16,15 +14,31 @@ type Era struct {
 
 	Endpoints       []EndpointRule // order for every registry but docker.io (P-060)
 	PushesToMirrors bool           // docker.io's mirrors come first (P-062)
+	// OfficialV1 adds docker.io's V1 endpoint after its V2 endpoint (P-061).
+	OfficialV1 bool
 	// VersionHeader demands Docker-Distribution-Api-Version: registry/2.0 in the
-	// answer to the ping, whatever its status (P-092).
+	// answer to the ping, whatever its status (P-092, P-094).
 	VersionHeader bool
 
 	PingTimeout   time.Duration // of GET /v2/, redirects included (P-090)
 	TokenTimeout  time.Duration // of a request to a token service (P-091)
-	TokenLifetime time.Duration // from before it was fetched, whatever the service says (P-143)
+	TokenLifetime time.Duration // from before it was fetched, whatever the service says (P-143); 0 is Token's
+	Token         TokenRules
+	// DefaultPorts makes a host with its scheme's default port the same as one
+	// without, where a ping's challenges are looked up (P-131).
+	DefaultPorts bool
 
-	Codes errcode.Dialect // error codes that it knows (P-257)
+	Errors ErrorRules
+	Words  Words
+	Upload UploadStyle
+	Layers LayerRules
+	// Manifests are the formats of a tag's manifest in the order in which they are
+	// tried; the first that the registry takes is the tag's (P-375).
+	Manifests []Format
+	// Schema1Allowed adds schema 1 to Manifests when Config.AllowSchema1 is set.
+	Schema1Allowed bool
+	Manifest       ManifestRules
+	V1             V1Rules
 
 	Stream StreamStyle
 	// OutlivesCaller lets a push go on when who asked for it over the engine API is
@@ -33,16 +47,6 @@ type Era struct {
 
 	// Known are the standing invariants that this docker breaks by nature.
 	Known []Deviation
-}
-
-// A StreamStyle is how an era writes its progress stream.
-type StreamStyle struct {
-	// StatusEnd and ProgressEnd follow a status or error object and a progress
-	// object (P-031).
-	StatusEnd, ProgressEnd string
-	// Width is how many columns the daemon takes its terminal for; the bar needs
-	// more than 110 (P-033).
-	Width int
 }
 
 // A Deviation is a known breach of an invariant, with the rule that explains it.
@@ -62,32 +66,7 @@ func (e Era) Version() string {
 	return e.Name
 }
 
-// Docker18 is docker 1.8.3.
-func Docker18() Era {
-	return Era{
-		Name:            "docker-1.8",
-		UserAgent:       "docker/1.8.3 go/go1.4.2 git-commit/f4bf5c7 kernel/3.19.0 os/linux arch/amd64",
-		Policy:          UntilConnected,
-		Endpoints:       []EndpointRule{{"https", V2}, {"http", V2}, {"https", V1}, {"http", V1}},
-		PushesToMirrors: true,
-		VersionHeader:   true,
-		PingTimeout:     5 * time.Second,
-		TokenTimeout:    15 * time.Second,
-		TokenLifetime:   60 * time.Second,
-		Codes:           errcode.Docker18(),
-		Stream:          StreamStyle{StatusEnd: "\n", Width: 200},
-		OutlivesCaller:  true,
-		Known: []Deviation{
-			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
-			{"no-downgrade", "P-060", "an insecure registry's plain http endpoint follows whatever https answered"},
-			{"expected-traffic", "P-201", "a session without a location is looked for at the address of the POST"},
-			{"progress-tells-truth", "P-207", "the digest of a tag is shown before its manifest is put"},
-			{"secrets-stay", "P-141", "user and password go to whichever realm the registry names"},
-			{"truth", "P-230", "a redirected manifest is fetched from where it leads instead of put, and that counts"},
-			{"truth", "P-222", "nothing in the answer to a manifest is read, and the manifest is not read back"},
-		},
-	}
-}
-
 // Eras lists the eras that there are, oldest first.
-func Eras() []Era { return []Era{Docker18()} }
+func Eras() []Era {
+	return []Era{Docker18(), Docker2010()}
+}

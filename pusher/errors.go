@@ -35,6 +35,8 @@ func (e *FailedError) Unwrap() []error {
 type StageError struct {
 	Stage Stage
 	Err   error
+	// ConfirmedV2 and TransportOK are Attempt's.
+	ConfirmedV2, TransportOK bool
 }
 
 // Error implements error.
@@ -51,14 +53,15 @@ func at(s Stage, err error) error {
 	return &StageError{Stage: s, Err: err}
 }
 
-// stageOf is the stage that an error of a Pusher names. One that names none
-// counts as having got as far as possible, so that nothing falls back on it.
-func stageOf(err error) Stage {
+// attemptOf is the attempt that an error of a Pusher tells of. One that names no
+// stage counts as having got as far as possible, so that nothing falls back on it.
+func attemptOf(e Endpoint, err error) Attempt {
+	a := Attempt{Endpoint: e, Stage: StagePublish, Err: err}
 	var s *StageError
 	if errors.As(err, &s) {
-		return s.Stage
+		a.Stage, a.ConfirmedV2, a.TransportOK = s.Stage, s.ConfirmedV2, s.TransportOK
 	}
-	return StagePublish
+	return a
 }
 
 // An HTTPError is a V1 answer that ends a push; the stream shows its code
@@ -78,13 +81,12 @@ func (e noEndpointError) Error() string { return fmt.Sprintf("no endpoints found
 
 func (e noEndpointError) Unwrap() error { return ErrNoEndpoint }
 
-// A noRepositoryError is a repository that the local store does not have, in
-// docker's words (P-046).
-type noRepositoryError struct {
-	name  string
+// A localError is an error of the local store in docker's words.
+type localError struct {
+	text  string
 	cause error
 }
 
-func (e noRepositoryError) Error() string { return "Repository does not exist: " + e.name }
+func (e localError) Error() string { return e.text }
 
-func (e noRepositoryError) Unwrap() error { return e.cause }
+func (e localError) Unwrap() error { return e.cause }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A Pusher pushes one job to one endpoint in one protocol version. It never
@@ -54,6 +55,11 @@ type Job struct {
 	Report func(Event)
 	// Lock takes the repository's name in the client's pool (P-181).
 	Lock func() (unlock func(), err error)
+
+	allowSchema1 bool
+	metadata     *metadata.Store
+	transfers    *transfers              // the client's
+	retain       func() (release func()) // keeps Transport usable
 }
 
 // tagNames is every tag of the repository without the digest references, in the

@@ -46,17 +46,17 @@ func (c *Client) Login(ctx context.Context, registry string, credentials Credent
 // login asks one endpoint: without credentials first, for the challenges, then
 // with them.
 func (c *Client) login(ctx context.Context, t target, credentials Credentials) error {
-	rt, closeAll := c.transport(t.tls, nil)
-	defer closeAll()
+	rt, links := c.transport(t.tls, nil)
+	defer links.release()
 	job := &Job{
 		Era: c.config.Era, Endpoint: t.Endpoint, Credentials: credentials,
 		Transport: rt, Clock: c.config.Clock, Log: c.config.Log,
 	}
-	challenges, err := ping(ctx, job)
-	if err != nil || len(challenges) == 0 {
+	answer, err := ping(ctx, job)
+	if err != nil || len(answer.challenges) == 0 {
 		return err
 	}
-	authorized := authorizedClient(job, challenges, "")
+	authorized := authorizedClient(job, answer.challenges, "")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/v2/", nil)
 	if err != nil {
 		return err

@@ -14,31 +14,37 @@ var errNotV2 = errors.New("endpoint does not support v2 API")
 // versionHeader is how a registry says which protocol it speaks (P-050).
 const versionHeader = "Docker-Distribution-Api-Version"
 
-// ping asks the endpoint whether it speaks V2 and gives the challenges that it
-// answered with, by the URL that they count for. The status does not matter
-// (P-090 to P-093).
-func ping(ctx context.Context, job *Job) (map[string][]challenge, error) {
+// A pong is what the answer to a ping says.
+type pong struct {
+	// challenges by the URL that they count for; nil when there are none.
+	challenges map[string][]challenge
+	speaksV2   bool // it has the version header
+}
+
+// ping asks the endpoint whether it speaks V2. The status does not matter (P-090
+// to P-094).
+func ping(ctx context.Context, job *Job) (pong, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, job.Endpoint.URL+"/v2/", nil)
 	if err != nil {
-		return nil, err
+		return pong{}, err
 	}
 	resp, done, err := limited(ctx, job.Clock, job.Era.PingTimeout, &http.Client{Transport: job.Transport}, req)
 	defer done()
 	if err != nil {
-		return nil, err
+		return pong{}, err
 	}
 	_ = resp.Body.Close()
 	demanded := job.Era.VersionHeader && !job.Endpoint.Official && !job.Endpoint.Mirror
-	if demanded && !saysV2(resp.Header) {
-		return nil, errNotV2
+	answer := pong{speaksV2: saysV2(resp.Header)}
+	if demanded && !answer.speaksV2 {
+		return pong{}, errNotV2
 	}
-	list := challengesOf(resp)
-	if len(list) == 0 {
-		return nil, nil
+	if list := challengesOf(resp); len(list) > 0 {
+		at := resp.Request.URL // after redirects
+		key := url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}
+		answer.challenges = map[string][]challenge{key.String(): list}
 	}
-	at := resp.Request.URL // after redirects
-	key := url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}
-	return map[string][]challenge{key.String(): list}, nil
+	return answer, nil
 }
 
 // saysV2 looks for registry/2.0 among all values of the version header.

@@ -69,7 +69,7 @@ func TestPing(t *testing.T) {
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("error %v, want %v", err, tt.err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(challenge{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got.challenges, cmp.AllowUnexported(challenge{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -12,12 +12,16 @@ type pool struct {
 	pushing map[string]bool
 }
 
-// add takes a name until the returned function is called.
-func (p *pool) add(name string) (remove func(), err error) {
+// add takes a name until the returned function is called. taken says that another
+// push has it; where that is "" pushes of one name do not mind each other (P-182).
+func (p *pool) add(name, taken string) (remove func(), err error) {
+	if taken == "" {
+		return func() {}, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pushing[name] {
-		return nil, fmt.Errorf("push %s is already in progress", name)
+		return nil, fmt.Errorf(taken, name)
 	}
 	if p.pushing == nil {
 		p.pushing = map[string]bool{}

@@ -76,8 +76,12 @@ func (r *wholeReader) Read(p []byte) (int, error) {
 		}
 		r.left = r.buf[:total]
 	}
-	if len(r.left) == 0 && r.err != nil {
+	switch {
+	case len(r.left) > 0:
+	case r.err != nil:
 		return 0, r.err
+	default:
+		return r.in.Read(p) // it was more than that
 	}
 	n := copy(p, r.left)
 	r.left = r.left[n:]

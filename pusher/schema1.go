@@ -2,6 +2,7 @@ package pusher
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/docker/libtrust"
@@ -58,4 +59,41 @@ func architecture(v1JSON []byte) string {
 		return ""
 	}
 	return image.Architecture
+}
+
+// repairChain makes the parents of a chain's V1 JSON fit, as docker 1.9 does: the
+// base has none, every other layer the one below it (P-221). Layers are top first.
+func repairChain(layers []schema1Layer) error {
+	below := ""
+	for i := len(layers) - 1; i >= 0; i-- {
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal(layers[i].V1JSON, &fields); err != nil {
+			return err
+		}
+		var id, parent string
+		if fields["id"] == nil || json.Unmarshal(fields["id"], &id) != nil {
+			return errors.New("missing id key in v1compatibility file")
+		}
+		has := fields["parent"] != nil
+		if has {
+			_ = json.Unmarshal(fields["parent"], &parent) // what is no text fits nothing
+		}
+		base := i == len(layers)-1
+		switch {
+		case !base && !has:
+			return errors.New("missing parent key in v1compatibility file")
+		case parent != below:
+			delete(fields, "parent")
+			if !base {
+				fields["parent"] = json.RawMessage(`"` + below + `"`)
+			}
+			data, err := json.Marshal(fields)
+			if err != nil {
+				return err
+			}
+			layers[i].V1JSON = data
+		}
+		below = id
+	}
+	return nil
 }

@@ -77,7 +77,7 @@ func (s *Stream) message(e Event) (m message, end string, err error) {
 		return m, s.style.StatusEnd, nil
 	}
 	m.Progress = &progressDetail{Current: e.Current, Total: e.Total}
-	m.Bar = progressBar(e.Current, e.Total, s.style.Width)
+	m.Bar = s.style.bar(e.Current, e.Total)
 	return m, s.style.ProgressEnd, nil
 }
 
@@ -109,6 +109,16 @@ func progressBar(current, total int64, width int) string {
 	}
 	done := min(int(float64(current)/float64(total)*100)/2, 50)
 	return "[" + strings.Repeat("=", max(done, 0)) + ">" + strings.Repeat(" ", 50-max(done, 0)) + "] " + numbers
+}
+
+// bar is progressBar as a style has it.
+func (s StreamStyle) bar(current, total int64) string {
+	bar := progressBar(current, total, s.Width)
+	if s.DropsTotal && total > 0 && current > total {
+		i := strings.LastIndexByte(bar, '/')
+		bar = bar[:i]
+	}
+	return bar
 }
 
 // humanSize is a size in decimal units and four digits.

@@ -109,8 +109,8 @@ func TestTLS(t *testing.T) { //nolint:tparallel // its cases share what the regi
 			if err != nil {
 				t.Fatal(err)
 			}
-			rt, closeAll := c.transport(targets[0].tls, nil)
-			defer closeAll()
+			rt, links := c.transport(targets[0].tls, nil)
+			defer links.release()
 			_, err = ping(t.Context(), &Job{Era: Docker18(), Endpoint: targets[0].Endpoint, Clock: c.config.Clock, Transport: rt})
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Fatalf("error %v, want %q", err, tt.err)
@@ -161,8 +161,8 @@ func TestHandshakeTimeout(t *testing.T) {
 		}
 	}()
 	c := newTestClient(t, Config{Clock: virtual})
-	rt, closeAll := c.transport(&tls.Config{InsecureSkipVerify: true}, nil) //nolint:gosec // nobody answers
-	defer closeAll()
+	rt, links := c.transport(&tls.Config{InsecureSkipVerify: true}, nil) //nolint:gosec // nobody answers
+	defer links.release()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.Addr().String()+"/", nil)
 	if err != nil {
 		t.Fatal(err)

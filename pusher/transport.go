@@ -24,10 +24,10 @@ const (
 // the bench from the real thing.
 const ownComment = " (pushcheck)"
 
-// transport makes the round tripper of one endpoint; see Job.Transport.
-// closeAll ends what is left of its connections.
-func (c *Client) transport(conf *tls.Config, meta http.Header) (rt http.RoundTripper, closeAll func()) {
-	links := &links{clock: c.config.Clock, open: map[*linkedConn]bool{}}
+// transport makes the round tripper of one endpoint; see Job.Transport. The
+// caller releases its connections.
+func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTripper, *links) {
+	links := newLinks(c.config.Clock)
 	dial := c.config.Recorder.Dial(links.dialer(c.config.Dial))
 	base := &http.Transport{
 		DialContext:       dial,
@@ -38,7 +38,7 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (rt http.RoundTri
 		next:   c.config.Recorder.Transport(base),
 		agent:  c.config.Era.UserAgent + ownComment,
 		header: meta,
-	}, links.closeAll
+	}, links
 }
 
 // A dialFunc opens a connection.
@@ -46,13 +46,38 @@ type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error
 
 // links are the connections to one endpoint. It tells the clock of every one, so
 // that virtual time knows who waits on it, and closes those that are left when
-// the attempt is over: net/http closes them too, but when it comes to it.
+// nobody needs them any more: net/http closes them too, but when it comes to it.
 type links struct {
 	clock clock.Clock
 
-	mu   sync.Mutex // guards open and over
-	open map[*linkedConn]bool
-	over bool // nothing is opened any more
+	mu    sync.Mutex // guards everything below
+	open  map[*linkedConn]bool
+	users int  // the attempt, and transfers that other pushes share
+	over  bool // nothing is opened any more
+}
+
+// newLinks makes links that the caller uses.
+func newLinks(c clock.Clock) *links {
+	return &links{clock: c, open: map[*linkedConn]bool{}, users: 1}
+}
+
+// retain makes somebody a user, who releases them.
+func (l *links) retain() (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users++
+	return l.release
+}
+
+// release ends one use; the last one closes all.
+func (l *links) release() {
+	l.mu.Lock()
+	l.users--
+	last := l.users == 0
+	l.mu.Unlock()
+	if last {
+		l.closeAll()
+	}
 }
 
 type linkedConn struct {

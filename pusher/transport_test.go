@@ -13,7 +13,7 @@ import (
 // is opened any more.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	l := &links{clock: clock.Real(), open: map[*linkedConn]bool{}}
+	l := newLinks(clock.Real())
 	var peers []net.Conn
 	dial := l.dialer(func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -25,7 +25,7 @@ func TestLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.closeAll()
+	l.release()
 	if _, err := dial(t.Context(), "tcp", "x"); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("dial after the end: %v", err)
 	}

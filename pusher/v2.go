@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
-// A v2Pusher pushes over the V2 protocol with signed schema 1 manifests.
+// A v2Pusher pushes over the V2 protocol.
 type v2Pusher struct{}
 
 // A repository is one repository of a V2 registry that answered the ping.
@@ -20,6 +21,13 @@ type repository struct {
 	job    *Job
 	client *http.Client
 	root   *url.URL
+
+	mu          sync.Mutex // guards everything below
+	confirmedV2 bool       // see Attempt
+	// remote are the layers that this push knows to be there, by diff ID (P-349).
+	remote map[digest.Digest]image.Descriptor
+	// pushed are the digests that this push saw (P-191).
+	pushed map[digest.Digest]bool
 }
 
 // Push implements Pusher. The order is docker's: ping, the pool, the tags, one
@@ -29,18 +37,34 @@ func (v2Pusher) Push(ctx context.Context, job *Job) ([]Published, error) {
 	if err != nil {
 		return nil, at(StageConnect, err)
 	}
-	unlock, err := job.Lock()
+	published, err := r.push(ctx)
+	var staged *StageError
+	if errors.As(err, &staged) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		staged.ConfirmedV2, staged.TransportOK = r.confirmedV2, true
+	}
+	return published, err
+}
+
+// push pushes the tags.
+func (r *repository) push(ctx context.Context) ([]Published, error) {
+	unlock, err := r.job.Lock()
 	if err != nil {
 		return nil, at(StageAuthorize, err)
 	}
 	defer unlock()
-	tags, err := job.selectTags()
+	tags, err := r.job.selectTags()
 	if err != nil {
 		return nil, at(StageAuthorize, err)
 	}
+	pushTag := r.pushTag
+	if r.job.Era.Layers.Concurrency == 0 {
+		pushTag = r.pushChain
+	}
 	var published []Published
 	for _, tag := range tags {
-		p, err := r.pushTag(ctx, tag)
+		p, err := pushTag(ctx, tag)
 		if err != nil {
 			return published, err
 		}
@@ -53,6 +77,7 @@ func (v2Pusher) Push(ctx context.Context, job *Job) ([]Published, error) {
 //
 // Errors: docker's, in its words (P-046).
 func (j *Job) selectTags() ([]string, error) {
+	words := j.Era.Words
 	if j.Tag == "" {
 		tags := j.tagNames()
 		if len(tags) == 0 {
@@ -60,15 +85,21 @@ func (j *Job) selectTags() ([]string, error) {
 		}
 		return tags, nil
 	}
+	if isDigestReference(j.Tag) && words.NoDigests != "" {
+		return nil, errors.New(words.NoDigests)
+	}
 	if _, ok := j.Tags[j.Tag]; !ok || isDigestReference(j.Tag) {
-		return nil, fmt.Errorf("error getting tags for %s: Tag does not exist for %s", j.Name.Local, j.Tag)
+		return nil, fmt.Errorf(words.NoTag, j.Name.Local, j.Tag, j.reference(j.Tag))
 	}
 	return []string{j.Tag}, nil
 }
 
+// reference is a tag as docker since 1.10 names it.
+func (j *Job) reference(tag string) string { return j.Name.Canonical + ":" + tag }
+
 // openRepository pings the endpoint and prepares to authorize what follows.
 func openRepository(ctx context.Context, job *Job) (*repository, error) {
-	challenges, err := ping(ctx, job)
+	answer, err := ping(ctx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +107,11 @@ func openRepository(ctx context.Context, job *Job) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := authorizedClient(job, challenges, "repository:"+job.Name.Remote+":push,pull")
-	return &repository{job: job, client: client, root: root}, nil
+	client := authorizedClient(job, answer.challenges, "repository:"+job.Name.Remote+":push,pull")
+	return &repository{
+		job: job, client: client, root: root, confirmedV2: answer.speaksV2,
+		remote: map[digest.Digest]image.Descriptor{}, pushed: map[digest.Digest]bool{},
+	}, nil
 }
 
 // url is the address of something in the repository (P-055).
@@ -94,91 +128,3 @@ func failed(s Stage, err error) error {
 	}
 	return at(s, err)
 }
-
-// pushTag pushes a tag's layers, top first, and its manifest.
-func (r *repository) pushTag(ctx context.Context, tag string) (Published, error) {
-	images, id := r.job.Images, r.job.Tags[tag]
-	layer, err := images.Layer(id)
-	if err != nil {
-		if errors.Is(err, image.ErrNoLayer) {
-			err = noImageError{id: id, cause: err}
-		}
-		return Published{}, at(StageUpload, err)
-	}
-	var layers []schema1Layer
-	seen := map[string]bool{}
-	for !seen[layer.ID] { // an ID that repeats ends the chain (P-190)
-		seen[layer.ID] = true
-		d, err := r.pushLayer(ctx, layer)
-		if err != nil {
-			return Published{}, failed(StageUpload, err)
-		}
-		layers = append(layers, schema1Layer{Digest: d, V1JSON: layer.V1JSON})
-		if layer.Parent == "" {
-			break
-		}
-		parent, err := images.Layer(layer.Parent)
-		if err != nil { // docker never looks at this error and signs what it has (P-192)
-			r.job.Log.WarnContext(ctx, "the chain of layers is cut short", "layer", layer.ID, "err", err)
-			break
-		}
-		layer = parent
-	}
-	return r.publish(ctx, tag, layers)
-}
-
-// pushLayer makes sure that the registry has a layer and gives its digest
-// (P-194, P-195, P-199).
-func (r *repository) pushLayer(ctx context.Context, layer image.Layer) (digest.Digest, error) {
-	images := r.job.Images
-	cached, err := images.Digest(layer.ID)
-	if errors.Is(err, digest.ErrDigestInvalidFormat) || errors.Is(err, digest.ErrDigestUnsupported) {
-		return "", checksumError{err}
-	}
-	if err == nil {
-		switch err := r.stat(ctx, cached); {
-		case err == nil:
-			r.job.progress(layer.ID, "Image already exists")
-			return cached, nil
-		case !errors.Is(err, ErrBlobUnknown):
-			r.job.progress(layer.ID, "Image push failed")
-			return "", err
-		}
-	} else {
-		cached = ""
-	}
-	pushed, err := r.uploadLayer(ctx, layer)
-	if err != nil {
-		return "", err
-	}
-	if pushed != cached {
-		if err := images.SetDigest(layer.ID, pushed); err != nil {
-			return "", err
-		}
-	}
-	return pushed, nil
-}
-
-// A noImageError is a tag that points nowhere, in docker's words (P-185).
-type noImageError struct {
-	id    string
-	cause error
-}
-
-func (e noImageError) Error() string { return "could not find image: no such id: " + e.id }
-
-func (e noImageError) Unwrap() error { return e.cause }
-
-// A checksumError is a digest cache that holds something else, in docker's words
-// (P-194).
-type checksumError struct{ cause error }
-
-func (e checksumError) Error() string {
-	text := digest.ErrDigestInvalidFormat.Error()
-	if errors.Is(e.cause, digest.ErrDigestUnsupported) {
-		text = digest.ErrDigestUnsupported.Error()
-	}
-	return "error getting image checksum: " + text
-}
-
-func (e checksumError) Unwrap() error { return e.cause }

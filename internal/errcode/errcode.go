@@ -91,3 +91,15 @@ func (d Dialect) Decode(body []byte) (Errors, error) {
 	}
 	return es, nil
 }
+
+// A Spoken is a bare code that is said in words, as dockers since 1.10 do (P-251).
+type Spoken ErrorCode
+
+// Error implements error.
+func (c Spoken) Error() string { return ErrorCode(c).words() }
+
+// Is reports whether target is the code itself.
+func (c Spoken) Is(target error) bool {
+	code, ok := target.(ErrorCode) //nolint:errorlint // an exact value, not a wrapped one
+	return ok && code == ErrorCode(c)
+}

@@ -60,7 +60,7 @@ func measureLibrary(ctx context.Context, t *table) error {
 	var walls []time.Duration
 	for range 5 {
 		wall, err := timed(func() error {
-			out, err := exec.CommandContext(ctx, program, "run", "--progress", "none").CombinedOutput()
+			out, err := exec.CommandContext(ctx, program, "run", "--quiet", "--progress", "none").CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w\n%s", err, out)
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/schema1"
 )
 
 // A ManifestInfo is what a repository knows of one of its manifests, beside its
@@ -25,10 +27,19 @@ type ManifestInfo struct {
 
 // PutManifest stores a manifest in a repository, and tags it unless tag is "",
 // whatever faults are set and whether or not what it names exists: it is how a
-// manifest is already there before a push begins.
+// manifest is already there before a push begins. A schema 1 manifest is given as
+// it was signed; a manifest that has no info.MediaType is looked into.
 //
 // Errors: ErrClosed; the operating system's when blobs are on disk.
 func (s *Storage) PutManifest(repository, tag string, info ManifestInfo, body []byte) (digest.Digest, error) {
+	if info.MediaType == "" {
+		info = sniffManifest(body)
+	}
+	if info.MediaType == mediaTypeSchema1 && info.Signed == nil {
+		if payload, err := schema1.Payload(body); err == nil {
+			info.Signed, body = body, payload
+		}
+	}
 	d := digest.FromBytes(body)
 	if err := s.putContent(d, body); err != nil {
 		return "", err

@@ -169,6 +169,7 @@ func sniffManifest(body []byte) ManifestInfo {
 	var doc struct {
 		MediaType string          `json:"mediaType"`
 		Manifests json.RawMessage `json:"manifests"`
+		FSLayers  json.RawMessage `json:"fsLayers"`
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
 		return ManifestInfo{}
@@ -176,6 +177,8 @@ func sniffManifest(body []byte) ManifestInfo {
 	mediaType := doc.MediaType
 	switch {
 	case mediaType != "":
+	case present(doc.FSLayers):
+		return ManifestInfo{MediaType: mediaTypeSchema1}
 	case present(doc.Manifests):
 		mediaType = mediaTypeOCIIndex
 	default:

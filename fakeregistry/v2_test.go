@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"reflect"
+	"os"
 	"strings"
 	"testing"
 
@@ -107,124 +107,6 @@ const (
 func image(blob digest.Digest, more string) string {
 	d := `{"mediaType":"application/vnd.oci.image.config.v1+json","size":1,"digest":"` + blob.String() + `"}`
 	return `{"schemaVersion":2,"mediaType":"` + typeOCI + `","config":` + d + `,"layers":[` + d + `]` + more + `}`
-}
-
-// What each quirk changes, seen from outside: without it the registry answers as
-// in plain, with it as in odd.
-func TestQuirks(t *testing.T) {
-	t.Parallel()
-	header := func(name, method, target string) func(c *talk) any {
-		return func(c *talk) any { return c.say(method, target, "").Header.Get(name) }
-	}
-	rows := map[string]struct {
-		value      any
-		look       func(c *talk) any
-		plain, odd any
-	}{
-		"relative-location": {true, func(c *talk) any {
-			l := c.say("POST", "/v2/a/blobs/uploads/", "").Header.Get("Location")
-			return strings.HasPrefix(l, "/v2/a/blobs/uploads/")
-		}, false, true},
-		"plain-location": {true, func(c *talk) any {
-			l := c.open("a")
-			c.say("PATCH", l, "xx")
-			return c.say("PATCH", l, "yy").StatusCode
-		}, 416, 202},
-		"location-query": {"_nouploadcache=false", func(c *talk) any {
-			u, err := url.Parse(c.open("a"))
-			require.NoError(c.t, err)
-			require.Equal(c.t, 202, c.say("PATCH", u.String(), "x").StatusCode)
-			return u.Query().Get("_nouploadcache")
-		}, "", "false"},
-		"no-digest-header": {true, func(c *talk) any {
-			d := c.push("a", "x")
-			return c.say("HEAD", "/v2/a/blobs/"+d.String(), "").Header.Get("Docker-Content-Digest")
-		}, digest.FromString("x").String(), ""},
-		"no-version-header": {true, header("Docker-Distribution-Api-Version", "GET", "/v2/"), "registry/2.0", ""},
-		"manifest-accepted": {true, func(c *talk) any {
-			return c.say("PUT", "/v2/a/manifests/t", image(c.push("a", "x"), ""), "Content-Type: "+typeOCI).StatusCode
-		}, 201, 202},
-		"patch-created":    {true, func(c *talk) any { return c.say("PATCH", c.open("a"), "x").StatusCode }, 202, 201},
-		"range-off-by-one": {true, func(c *talk) any { return c.say("PATCH", c.open("a"), "xyz").Header.Get("Range") }, "0-2", "0-3"},
-		"range-of-chunk": {true, func(c *talk) any {
-			return c.say("PATCH", c.say("PATCH", c.open("a"), "xyz").at(c), "ab").Header.Get("Range")
-		}, "0-4", "3-4"},
-		"min-chunk": {int64(4), func(c *talk) any {
-			a := c.say("POST", "/v2/a/blobs/uploads/", "")
-			l := c.say("PATCH", a.at(c), "abcd").at(c)
-			l = c.say("PATCH", l, "ab").at(c)
-			return []any{a.Header.Get("OCI-Chunk-Min-Length"), c.say("PATCH", l, "abcd").StatusCode}
-		}, []any{"", 202}, []any{"4", 416}},
-		"max-chunk": {int64(4), func(c *talk) any { return c.say("PATCH", c.open("a"), "abcde").StatusCode }, 202, 416},
-		"one-patch": {true, func(c *talk) any { return c.say("PATCH", c.say("PATCH", c.open("a"), "x").at(c), "y").StatusCode }, 202, 416},
-		"no-patch":  {true, func(c *talk) any { return c.say("PATCH", c.open("a"), "x").StatusCode }, 202, 405},
-		"no-single-post": {true, func(c *talk) any {
-			return c.say("POST", "/v2/a/blobs/uploads/?digest="+digest.FromString("x").String(), "x").StatusCode
-		}, 201, 202},
-		"no-mount": {true, func(c *talk) any {
-			return c.say("POST", "/v2/b/blobs/uploads/?from=a&mount="+c.push("a", "x").String(), "").StatusCode
-		}, 201, 202},
-		"global-blobs": {true, func(c *talk) any { return c.say("HEAD", "/v2/b/blobs/"+c.push("a", "x").String(), "").StatusCode }, 404, 200},
-		"no-referrers": {true, func(c *talk) any {
-			return c.say("GET", "/v2/a/referrers/"+digest.FromString("x").String(), "").StatusCode
-		}, 200, 404},
-		"ignore-accept": {true, func(c *talk) any {
-			c.say("PUT", "/v2/a/manifests/t", image(c.push("a", "x"), ""), "Content-Type: "+typeOCI)
-			return c.say("GET", "/v2/a/manifests/t", "").StatusCode
-		}, 404, 200},
-		"loose-manifests": {true, func(c *talk) any {
-			return c.say("PUT", "/v2/a/manifests/t", image(digest.FromString("absent"), ""), "Content-Type: "+typeOCI).StatusCode
-		}, 400, 201},
-		"max-tags": {int64(2), func(c *talk) any {
-			c.say("PUT", "/v2/a/manifests/t", image(c.push("a", "x"), ""), "Content-Type: "+typeOCI)
-			return c.say("GET", "/v2/a/tags/list?n=3", "").StatusCode
-		}, 200, 405},
-		"plain-errors": {true, header("Content-Type", "GET", "/v2/a/tags/list"), "application/json", "text/plain; charset=utf-8"},
-	}
-	for _, q := range fakeregistry.QuirkList() {
-		t.Run(q.Name, func(t *testing.T) {
-			t.Parallel()
-			row, ok := rows[q.Name]
-			require.True(t, ok, "no test shows this quirk")
-			assert.NotEmpty(t, q.Registry)
-			assert.NotEmpty(t, q.Doc)
-			var quirks fakeregistry.Quirks
-			assert.Equal(t, row.plain, row.look(talkTo(t, fakeregistry.NewV2(fakeregistry.V2Options{}))), "without")
-			require.NoError(t, q.Set(&quirks, row.value))
-			assert.Equal(t, row.odd, row.look(talkTo(t, fakeregistry.NewV2(fakeregistry.V2Options{Quirks: quirks}))), "with")
-			require.Error(t, q.Set(&quirks, 1.5))
-			require.Error(t, q.Set(&quirks, int64(-1)))
-		})
-	}
-}
-
-// Every field of Quirks is in the list, once, in order.
-func TestQuirkListIsComplete(t *testing.T) {
-	t.Parallel()
-	var fields []string
-	for i := range reflect.TypeFor[fakeregistry.Quirks]().NumField() {
-		fields = append(fields, reflect.TypeFor[fakeregistry.Quirks]().Field(i).Name)
-	}
-	var listed []string
-	for _, q := range fakeregistry.QuirkList() {
-		listed = append(listed, strings.ReplaceAll(q.Name, "-", ""))
-		var one fakeregistry.Quirks
-		for _, value := range []any{true, int64(1), "x"} {
-			if q.Set(&one, value) == nil {
-				break
-			}
-		}
-		v := reflect.ValueOf(one)
-		for i := range v.NumField() {
-			if !v.Field(i).IsZero() {
-				assert.Equal(t, strings.ToLower(fields[i]), listed[len(listed)-1], "the quirk sets another field")
-			}
-		}
-	}
-	for i := range fields {
-		fields[i] = strings.ToLower(fields[i])
-	}
-	assert.Equal(t, fields, listed)
 }
 
 // The details in error envelopes, which no generated request compares.
@@ -371,5 +253,33 @@ func TestStorageErrorsAreTold(t *testing.T) {
 		v2.Storage().SetHook(nil)
 		assert.Equal(t, 500, a.StatusCode, op)
 		assert.Equal(t, `{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":"no space left on device"}]}`+"\n", a.body, op)
+	}
+}
+
+// What docker 1.8.3 signed has the digest that docker printed, and reads back with
+// its signature, pushed or put there from behind.
+func TestDocker18Manifest(t *testing.T) {
+	t.Parallel()
+	signed, err := os.ReadFile("../internal/schema1/testdata/docker-1.8.3-latest.signed.json")
+	require.NoError(t, err)
+	const want = "sha256:87ebe2d3daff342a83fda09bf68f55bf43d48b12bf2a4b445b79fb34ab880f26"
+	v2 := fakeregistry.NewV2(fakeregistry.V2Options{Quirks: fakeregistry.Quirks{LooseManifests: true}})
+	for _, mediaType := range []string{"", "application/vnd.docker.distribution.manifest.v1+prettyjws"} {
+		d, err := v2.Storage().PutManifest("seeded", "latest", fakeregistry.ManifestInfo{MediaType: mediaType}, signed)
+		require.NoError(t, err)
+		assert.Equal(t, want, d.String())
+	}
+	c := talkTo(t, v2)
+	put := c.say("PUT", "/v2/pushed/manifests/latest", string(signed)) // without Content-Type, as docker did
+	require.Equal(t, 201, put.StatusCode)
+	assert.Equal(t, want, put.Header.Get("Docker-Content-Digest"))
+	for _, repository := range []string{"seeded", "pushed"} {
+		got := c.say("GET", "/v2/"+repository+"/manifests/latest", "")
+		assert.Equal(t, "application/vnd.docker.distribution.manifest.v1+prettyjws", got.Header.Get("Content-Type"))
+		assert.Equal(t, want, got.Header.Get("Docker-Content-Digest"))
+		assert.Equal(t, string(signed), got.body)
+		_, body, err := v2.Storage().Manifest(repository, want)
+		require.NoError(t, err)
+		assert.Len(t, body, 4544, "without signatures")
 	}
 }

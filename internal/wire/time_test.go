@@ -202,6 +202,7 @@ type stub func(req *http.Request) error
 
 func (s stub) RoundTrip(req *http.Request) (*http.Response, error) { return nil, s(req) }
 
+//nolint:tparallel // each row goes on with the connections of the one before
 func TestTheClockHearsOfEveryConnectionThatNobodyWaitsOn(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

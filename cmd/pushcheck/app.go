@@ -87,7 +87,7 @@ func newRoot(o outside) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	runCommand := newRun(o)
 	root.AddCommand(
-		runCommand, newList(o), newLint(o), newExplain(o), newPush(o), newServe(o), newVersion(o), newCompletion(o), newEngine(o), newReplay(o),
+		runCommand, newList(o), newLint(o), newExplain(o), newPush(o), newServe(o), newVersion(o), newCompletion(o), newEngine(o), newReplay(o), newRecord(o),
 	)
 	return root
 }

@@ -28,22 +28,25 @@ var arrows = map[string][]string{
 	"internal/wire":      {"internal/clock"},
 	"internal/report":    {"internal/wire"},
 
-	"pusher/image":  {},
-	"pusher":        {"pusher/image", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
-	"pusher/engine": {"pusher", "pusher/image", "internal/clock"},
+	"pusher/image":    {},
+	"pusher/metadata": {},
+	"pusher":          {"pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
+	"pusher/engine":   {"pusher", "pusher/image", "internal/clock"},
 
 	"fakeregistry":              {"internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
 	"fakeregistry/distregistry": {"fakeregistry", "internal/schema1", "internal/wire", "internal/clock"},
 
 	"scenarios/library": {},
 	"scenarios": {
-		"scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image",
+		"scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
 		"internal/report", "internal/schema1", "internal/wire", "internal/clock",
 	},
 	"scenarios/scenariotest": {"scenarios", "internal/report", "internal/wire", "internal/clock"},
 	"scenarios/replay":       {"pusher", "pusher/image", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
 
-	"cmd/pushcheck":  {"scenarios", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
+	"scenarios/record": {"internal/recording"},
+
+	"cmd/pushcheck":  {"scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
 	"internal/bench": {"fakeregistry", "pusher", "pusher/image"},
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/recording"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
@@ -21,8 +22,8 @@ import (
 )
 
 type pushFlags struct {
-	era, image, user, ca, trace, cache, progress string
-	passwordStdin, insecure, allTags, json       bool
+	era, image, user, ca, trace, cache, progress, record string
+	passwordStdin, insecure, allTags, json               bool
 }
 
 func newPush(o outside) *cobra.Command {
@@ -57,6 +58,7 @@ credential helpers have for the registry.`,
 	flags.StringVar(&f.ca, "ca", "", "trust the certificates in this `FILE` (PEM) for the registry, and no others")
 	flags.BoolVar(&f.json, "json", false, "write the stream of docker's engine to standard output")
 	flags.StringVar(&f.trace, "trace", "", "write what went over the wire to this `FILE`")
+	flags.StringVar(&f.record, "record", "", "write a recording of it into this `FOLDER`, as pushcheck record does")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, bars or plain")
 	flags.StringVar(&f.cache, "cache", "", "remember the digests of layers in this `FOLDER`; none remembers nothing")
 	_ = cmd.RegisterFlagCompletionFunc("era", fixed(eraNames()...))
@@ -98,17 +100,25 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err := f.trust(&config, to.host, dir); err != nil {
 		return err
 	}
-	client, err := pusher.New(config)
-	if err != nil {
-		return broken("", err)
-	}
 	tag := ""
 	if !f.allTags {
 		for tag = range tags {
 		}
 	}
-	_, err = client.Push(ctx, to.name, tag, pusher.Options{Credentials: login, Progress: show})
+	rec, err := f.startRecording(ctx, &config, to.host, recording.Input{Name: to.name, Tag: tag, User: login.Username, Pass: login.Password})
+	if err != nil {
+		return err
+	}
+	defer rec.close()
+	client, err := pusher.New(config)
+	if err != nil {
+		return broken("", err)
+	}
+	_, err = client.Push(ctx, to.name, tag, pusher.Options{Credentials: login, Progress: rec.teller(show)})
 	cache.keep(store)
+	if err := rec.write(err, o.stderr); err != nil {
+		return err
+	}
 	if f.trace != "" {
 		if err := writeTrace(f.trace, config.Recorder.Trace(), login); err != nil {
 			return broken("", err)

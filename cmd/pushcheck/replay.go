@@ -51,7 +51,7 @@ until it is interrupted.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.era, "era", "docker-1.8", "push as this `docker` does")
-	flags.StringVar(&f.images, "images", "", "the `FOLDER` with the images that were pushed, as archives or layouts")
+	flags.StringVar(&f.images, "images", "", "the `PATH` of the images that were pushed: an archive, or a folder of archives and layouts")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every difference whole")
 	flags.BoolVar(&f.json, "json", false, "one JSON object a step, and one for all")
 	flags.BoolVar(&f.serve, "serve", false, "answer another client instead of an era")

@@ -34,13 +34,50 @@ func (t verdictText) verdict(v replay.Verdict) {
 	if v.Unplayable != nil {
 		fmt.Fprintf(t.w, "         cannot be played: %s\n", indented(printable(v.Unplayable.Error())))
 	}
-	for i, d := range v.Diffs {
+	diffs := joined(v.Diffs)
+	for i, d := range diffs {
 		if i == diffsShown && !t.verbose {
-			fmt.Fprintf(t.w, "  … %s more; --verbose shows them\n", plural(len(v.Diffs)-i, "difference"))
+			fmt.Fprintf(t.w, "  … and %s; --verbose shows all\n", plural(len(diffs)-i, "difference"))
 			break
 		}
 		t.diff(d)
 	}
+}
+
+// joined puts neighbours together of which one side has nothing: what one side
+// lacks altogether is one difference.
+func joined(diffs []replay.Diff) []replay.Diff {
+	const nothing = "nothing"
+	var out []replay.Diff
+	first := ""
+	for _, d := range diffs {
+		kind, _, numbered := strings.Cut(d.Where, "object ")
+		if !numbered {
+			kind, _, numbered = strings.Cut(d.Where, "request ")
+		}
+		oneSided := numbered && (d.Recorded == nothing) != (d.Played == nothing)
+		last := len(out) - 1
+		if !oneSided || first != kind || last < 0 {
+			out, first = append(out, d), ""
+			if oneSided {
+				first = kind
+			}
+			continue
+		}
+		begin, _, _ := strings.Cut(out[last].Where, " and on")
+		out[last] = replay.Diff{Where: begin + " and on", Recorded: both(out[last].Recorded, d.Recorded), Played: both(out[last].Played, d.Played)}
+	}
+	return out
+}
+
+func both(a, b string) string {
+	switch {
+	case a == "nothing":
+		return b
+	case b == "nothing":
+		return a
+	}
+	return strings.TrimRight(a, "\r\n") + "\n" + b
 }
 
 func (t verdictText) sum(r *replay.Report) error {
@@ -67,7 +104,7 @@ func (t verdictText) diff(d replay.Diff) {
 func (t verdictText) side(mark string, lines []string) {
 	for i, line := range lines {
 		if i == linesShown && !t.verbose {
-			fmt.Fprintf(t.w, "    %s … %s more\n", mark, plural(len(lines)-i, "line"))
+			fmt.Fprintf(t.w, "    %s … and %s\n", mark, plural(len(lines)-i, "line"))
 			return
 		}
 		if r := []rune(line); len(r) > widthShown && !t.verbose {

@@ -52,6 +52,8 @@ type Step struct {
 	// Note is for people. Nothing is derived from it.
 	Note  string `json:"note"`
 	Input Input  `json:"input"`
+	// Scheme is what the registry's port spoke, "http" or "https"; "" is not known.
+	Scheme string `json:"scheme,omitempty"`
 
 	Exit     int      `json:"exit"`    // 0 when the last push succeeded
 	UsedV1   bool     `json:"used_v1"` // something was asked under /v1/

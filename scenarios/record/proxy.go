@@ -27,6 +27,8 @@ type Config struct {
 	Upstream string
 	Listen   string // the proxy's address; "" is a free port on 127.0.0.1
 	Expose   bool   // allow an address that other machines can reach
+	// Name is the "host:port" by which the client knows the proxy; "" is its address.
+	Name string
 	// Certificate makes the proxy speak TLS, and only that; nil is plain HTTP.
 	Certificate *tls.Certificate
 	// UpstreamTLS is how to speak with an https upstream; nil believes what the

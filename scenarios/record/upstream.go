@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -142,7 +143,8 @@ func (p *Proxy) headers(h http.Header) []string {
 	if p.config.Certificate != nil {
 		scheme = "https"
 	}
-	own := scheme + "://" + p.Host()
+	name := cmp.Or(p.config.Name, p.Host())
+	own := scheme + "://" + name
 	var lines []string
 	for name, values := range h {
 		if name == "Date" || slices.Contains(ofOneHop[:], name) {
@@ -153,7 +155,7 @@ func (p *Proxy) headers(h http.Header) []string {
 				value = strings.ReplaceAll(value, theirs+p.upstream.Host, own)
 			}
 			if name == "X-Docker-Endpoints" {
-				value = strings.ReplaceAll(value, p.upstream.Host, p.Host())
+				value = strings.ReplaceAll(value, p.upstream.Host, name)
 			}
 			lines = append(lines, name+": "+value)
 		}

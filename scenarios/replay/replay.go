@@ -25,8 +25,8 @@ type Options struct {
 	// Paths are recordings: folders of scenarios, scenarios, or single steps. At
 	// least one.
 	Paths []string
-	// Images is the folder with the images that were pushed, as archives or
-	// layouts; those whose names begin with the client's are taken, or all of them
+	// Images is an archive with the images that were pushed, or a folder of archives
+	// and layouts; those whose names begin with the client's are taken, or all of them
 	// when there is none such. "" is the folder "images" beside the recordings.
 	Images string
 	Era    pusher.Era // who pushes; the zero value is docker-1.8
@@ -140,12 +140,8 @@ func (r *runner) reached(v Verdict) {
 // called images in a folder above the recording.
 func imagesFor(asked, path string) (string, error) {
 	if asked != "" {
-		if info, err := os.Stat(asked); err != nil {
-			return "", err
-		} else if !info.IsDir() {
-			return "", fmt.Errorf("%s is not a folder of images", asked)
-		}
-		return asked, nil
+		_, err := os.Stat(asked)
+		return asked, err
 	}
 	dir, err := filepath.Abs(path)
 	if err != nil {

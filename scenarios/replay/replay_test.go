@@ -201,7 +201,7 @@ func TestRunErrors(t *testing.T) {
 		"nowhere":                        {Paths: []string{"nowhere"}},
 		"no recording: expected folders": {Paths: []string{empty}},
 		"no folder of images beside it":  {Paths: []string{copyOf(t, "01-first-and-second-push/1-first.json")}},
-		"is not a folder of images":      {Paths: []string{recordings}, Images: "testdata/README.md"},
+		"it is not a tar archive":        {Paths: []string{recordings}, Images: "testdata/README.md"},
 		"no images in":                   {Paths: []string{recordings}, Images: empty},
 	} {
 		_, err := replay.Run(t.Context(), o)

@@ -92,11 +92,14 @@ func (st *stage) close() {
 
 // load fills the store with the images of a client.
 func (st *stage) load(ctx context.Context, client string) error {
+	var own, all []string
 	entries, err := os.ReadDir(st.runner.images)
-	if err != nil {
+	switch info, statErr := os.Stat(st.runner.images); {
+	case statErr == nil && info.Mode().IsRegular():
+		all = []string{st.runner.images}
+	case err != nil:
 		return err
 	}
-	var own, all []string
 	for _, e := range entries {
 		path := filepath.Join(st.runner.images, e.Name())
 		if all = append(all, path); client != "" && strings.HasPrefix(e.Name(), client) {

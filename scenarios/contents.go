@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -13,13 +14,24 @@ import (
 
 // A content is one layer of the scenario's image.
 type content struct {
-	name   string        // "layer1"
-	id     string        // of the local layer
-	v1ID   string        // as V1 and schema 1 name it
-	digest digest.Digest // of the blob that the client makes of it
-	size   int64         // of the blob
-	tar    int64         // of the uncompressed tar
-	empty  bool          // a layer without changes
+	name    string        // "layer1"
+	id      string        // of the local layer
+	v1ID    string        // as V1 and schema 1 name it
+	diffID  digest.Digest // of the tar
+	digest  digest.Digest // of the blob that the client makes of it
+	size    int64         // of the blob
+	tar     int64         // of the uncompressed tar
+	payload int64         // what the scenario calls its size; 0 when it does not say
+	empty   bool          // a layer without changes
+}
+
+// shownAs tells whether an ID that was shown is this layer's: docker shows the
+// image ID up to 1.9, the diff ID since (P-035).
+func (l content) shownAs(id string) bool {
+	if id == "" {
+		return false
+	}
+	return strings.HasPrefix(l.id, id) || strings.HasPrefix(l.v1ID, id) || strings.HasPrefix(string(l.diffID), "sha256:"+id)
 }
 
 // contents are the layers of an image, bottom first, and what is known of their

@@ -59,7 +59,7 @@ func (j *judge) shown(part string, want, got []string) {
 func shownOf(events []pusher.Event, l content) []string {
 	var list []string
 	for _, e := range events {
-		if e.ID != "" && (strings.HasPrefix(l.id, e.ID) || strings.HasPrefix(l.v1ID, e.ID)) {
+		if l.shownAs(e.ID) {
 			list = appendNew(list, e.Status)
 		}
 	}

@@ -56,13 +56,16 @@ func (p *seenPush) has(l content) bool {
 }
 
 // shownBytes compares the largest number that was shown of a layer with what was
-// sent of it. V1 counts the bytes of the tar (P-427). Where the registry answered
+// sent of it. V1, and dockers that compress on the way, count the bytes of the tar (P-042,
+// P-427). Where the registry answered
 // before it had read everything, what was read for it was as good as sent.
 func shownBytes(p *seenPush, l content) []finding {
 	var shown, sent int64
+	plain := false // the tar's bytes are counted, not the blob's (P-042)
 	for _, e := range p.events {
-		if e.ID != "" && (strings.HasPrefix(l.id, e.ID) || strings.HasPrefix(l.v1ID, e.ID)) && !strings.HasPrefix(e.Status, "Buffering") {
+		if l.shownAs(e.ID) && !strings.HasPrefix(e.Status, "Buffering") {
 			shown = max(shown, e.Current)
+			plain = plain || l.tar > 0 && e.Total == l.tar
 		}
 	}
 	over1, early := false, false
@@ -80,7 +83,7 @@ func shownBytes(p *seenPush, l content) []finding {
 			}
 		}
 	}
-	if over1 {
+	if over1 || plain && sent > 0 {
 		sent = max(sent, l.tar)
 	}
 	if early {

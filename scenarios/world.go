@@ -18,6 +18,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A world is all that one run of a scenario needs, on its own virtual clock:
@@ -31,6 +32,7 @@ type world struct {
 	dir      string      // of this run only
 	hosts    []*host
 	store    *image.Store
+	metadata *metadata.Store // what dockers since 1.10 know of layers
 	contents *contents
 	recorder *wire.Recorder
 	client   *pusher.Client
@@ -103,6 +105,10 @@ func (w *world) images(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for i, n := range w.s.Image.Layers {
+		w.contents.layers[i].payload = n
+	}
+	w.metadata = metadata.InMemory()
 	return w.fillCache()
 }
 
@@ -113,7 +119,7 @@ func (w *world) connect(log *slog.Logger) error {
 		return err
 	}
 	c := pusher.Config{
-		Era: w.era, Images: w.store, V2Only: w.s.Client.V2Only, TempDir: temp,
+		Era: w.era, Images: w.store, Metadata: w.metadata, V2Only: w.s.Client.V2Only, TempDir: temp,
 		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
 	if w.s.Client.Secure {

@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // defaultLayers are the sizes of an image of which nothing is said.
@@ -107,7 +108,7 @@ func readContents(store *image.Store, ids []string) (*contents, error) {
 			return nil, err
 		}
 		one := content{
-			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, digest: digest.NewDigest(digest.SHA256, sum), size: size,
+			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, diffID: l.DiffID, digest: digest.NewDigest(digest.SHA256, sum), size: size,
 			tar: l.Size, empty: l.Size <= emptyTar,
 		}
 		var v1 struct {
@@ -197,28 +198,52 @@ func (w *world) fillCache() error {
 		if !ok {
 			return fmt.Errorf("client.cache: there is no %s", name)
 		}
-		var err error
-		switch value := w.s.Client.Cache[name]; value {
+		value := w.s.Client.Cache[name]
+		d := digest.Digest(value)
+		switch value {
 		case "known":
-			err = w.store.SetDigest(l.id, l.digest)
-		case "absent":
-			err = w.store.ForgetDigest(l.id)
+			d = l.digest
 		case "wrong":
-			err = w.store.SetDigest(l.id, absentDigest)
-		default:
-			err = w.store.SetDigest(l.id, digest.Digest(value))
+			d = absentDigest
+		case "absent":
+			d = ""
 		}
-		if err != nil {
+		if err := w.remember(l, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readCache is the digest cache as it is, by layer.
+// remember makes the client know a layer under a digest, "" for none: in the
+// digest cache, and in what dockers since 1.10 have in its place. An entry there is
+// of any repository.
+func (w *world) remember(l content, d digest.Digest) error {
+	if err := w.metadata.Forget(l.diffID); err != nil {
+		return err
+	}
+	if d == "" {
+		return w.store.ForgetDigest(l.id)
+	}
+	if d.Validate() == nil {
+		if err := w.metadata.Add(l.diffID, metadata.Entry{Digest: d}); err != nil {
+			return err
+		}
+	}
+	return w.store.SetDigest(l.id, d)
+}
+
+// readCache is the digest cache as it is, by layer; for dockers since 1.10 the
+// last digest that each layer had.
 func (w *world) readCache() map[string]string {
 	cache := map[string]string{}
 	for _, l := range w.contents.layers {
+		if w.era.Layers.Concurrency > 0 {
+			if list := w.metadata.Entries(l.diffID); len(list) > 0 {
+				cache[l.name] = list[len(list)-1].Digest.String()
+			}
+			continue
+		}
 		switch d, err := w.store.Digest(l.id); {
 		case err == nil:
 			cache[l.name] = d.String()

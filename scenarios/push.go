@@ -51,7 +51,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	}
 	defer end()
 	asked := w.question(p)
-	p.before = w.inspect(ctx, asked)
+	p.before = w.inspect(ctx, question{tags: asked.tags, names: true})
 	from := len(w.recorder.Trace())
 	p.start = w.elapsed()
 	result, err := w.pushNow(ctx, local, tag, step, p)

@@ -79,6 +79,8 @@ type question struct {
 	repo   string   // of the blobs
 	blobs  []digest.Digest
 	images []string // V1 IDs
+	// names is whether only what the tags name is asked for, not whether it is whole.
+	names bool
 }
 
 // look reads the state of a registry.
@@ -88,7 +90,7 @@ func (i inspector) look(ctx context.Context, q question) registryState {
 		repo, tag, _ := splitReference(key)
 		t := tagState{}
 		if i.registry != nil {
-			t = i.tag(ctx, repo, tag)
+			t = i.tag(ctx, repo, tag, !q.names)
 		}
 		if !t.found && i.v1 != nil {
 			t = i.tagV1(repo, tag)
@@ -124,8 +126,8 @@ func (i inspector) blob(ctx context.Context, repo string, d digest.Digest) blobS
 	}
 }
 
-// tag reads what a tag names and all that hangs on it.
-func (i inspector) tag(ctx context.Context, repo, tag string) tagState {
+// tag reads what a tag names and, where deep, all that hangs on it.
+func (i inspector) tag(ctx context.Context, repo, tag string, deep bool) tagState {
 	var body bytes.Buffer
 	w := i.ask(ctx, http.MethodGet, "/v2/"+repo+"/manifests/"+tag, &body)
 	switch {
@@ -136,7 +138,7 @@ func (i inspector) tag(ctx context.Context, repo, tag string) tagState {
 	}
 	t := readManifest(w.header.Get("Content-Type"), body.Bytes())
 	for n, d := range t.layers {
-		if t.broken == "" && !i.blob(ctx, repo, d).intact {
+		if deep && t.broken == "" && !i.blob(ctx, repo, d).intact {
 			t.broken = fmt.Sprintf("layer%d (%s) is missing or has other bytes", n+1, short(string(d)))
 		}
 	}

@@ -9,11 +9,12 @@
 // Linking distribution registers metrics with Prometheus' default registerer and
 // a variable "registry" with expvar when the program starts: a program that
 // publishes an expvar of that name which is no Map panics. This package adds the
-// storage driver "pushcheck" to distribution's drivers. Metrics of requests are
-// off, tracing is not linked in, and the default loggers of logrus and
-// distribution are neither used nor changed, but for one line that distribution
-// writes to logrus' standard logger itself: a warning when the bytes of an upload
-// vanished before they became a blob, which only a storage fault can cause.
+// storage driver "pushcheck" to distribution's drivers, once; any number of apps
+// may follow, ours and the caller's own. Nothing of an app is measured or traced,
+// and the default loggers of logrus and distribution are neither used nor changed,
+// but for one line that distribution writes to logrus' standard logger itself: a
+// warning when the bytes of an upload vanished before they became a blob, which
+// only a storage fault can cause.
 //
 // Each distribution app leaves one goroutine for ever, LeakedGoroutine. Apps are
 // therefore kept after Close and used again: a process has as many as it had

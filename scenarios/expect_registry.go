@@ -3,6 +3,8 @@ package scenarios
 import (
 	"fmt"
 	"strings"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // registry judges what the registry holds after the push.
@@ -104,10 +106,27 @@ func isImage(t tagState, c *contents, top string) string {
 			return fmt.Sprintf("layer%d is %s, not %s", i+1, short(string(t.layers[i])), short(string(l.digest)))
 		}
 	}
-	if t.format == "schema1" {
+	if t.format == "schema1" && !derivedIDs(t.images, layers) {
 		return sameIDs(t.images, layers)
 	}
 	return ""
+}
+
+// derivedIDs tells whether the image IDs of a schema 1 manifest are those that a
+// docker since 1.10 makes of its layers' digests. The top's is made of the config
+// as well, and may be any (P-377).
+func derivedIDs(ids []string, layers []content) bool {
+	if len(ids) != len(layers) || len(ids) < 2 {
+		return len(ids) == len(layers)
+	}
+	parent := ""
+	for i, l := range layers[:len(layers)-1] {
+		parent = digest.FromString(l.digest.Encoded() + " " + parent).Encoded()
+		if ids[i] != parent {
+			return false
+		}
+	}
+	return true
 }
 
 func sameIDs(ids []string, layers []content) string {

@@ -72,6 +72,7 @@ var witnesses = map[string][]witness{
 	"digest-cache/tarsum":                {cache(nil)},
 	"digest-cache/kept-after-failure":    {answers(wire.OpBlobHead, http.StatusNotFound, false), withoutFaults},
 	"upload/reset-mid-upload":            {withoutFaults, repeated("upload.start")},
+	"upload/reset-mid-upload/five-times": {withoutFaults, repeated("upload.patch")},
 	"upload/reset-mid-upload/start-over": {withoutFaults, forgotten("upload.patch")},
 	"manifest/schema1-fallback":          {scenario("every format is taken", func(s *Scenario) { s.Registries[0].Accepts = nil }), repeated("manifest.put")},
 	"upload/order":                       {reversed, forgotten("blob.head")},

@@ -41,7 +41,7 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{
 		insecures: newInsecureList(c.InsecureRegistries, c.Secure),
-		protocols: map[Version]Pusher{V1: v1Pusher{}, V2: v2Pusher{}},
+		protocols: map[Version]Pusher{V1: v1Pusher{}, V2: c.Era.Way.pusher()},
 	}
 	for _, m := range c.Mirrors {
 		u, err := parseMirror(m)
@@ -125,6 +125,8 @@ func (c *Client) job(name Name, tag string, o Options, r *reporter) Job {
 		Report:      r.report,
 		Lock:        func() (func(), error) { return c.pool.add(name.Local, c.config.Era.Words.InProgress) },
 
+		concurrency:  c.config.MaxConcurrentUploads,
+		chunk:        c.config.ChunkSize,
 		allowSchema1: c.config.AllowSchema1 && c.config.Era.Schema1Allowed,
 		metadata:     c.config.Metadata,
 		transfers:    c.transfers,

@@ -38,8 +38,11 @@ type Config struct {
 	Metadata *metadata.Store
 	// MaxConcurrentUploads is --max-concurrent-uploads; 0 is the era's own (P-340).
 	MaxConcurrentUploads int
-	TempDir              string      // where layers are buffered; "" is the system's
-	Clock                clock.Clock // nil is the real clock
+	// ChunkSize is how many bytes of a blob the era best sends in one request at
+	// most; 0 sends a blob whole.
+	ChunkSize int64
+	TempDir   string      // where layers are buffered; "" is the system's
+	Clock     clock.Clock // nil is the real clock
 	// Recorder, when not nil, sees every exchange from the client's side.
 	Recorder *wire.Recorder
 	// Dial opens connections; nil is a net.Dialer with docker's limit of 30 s.

@@ -11,6 +11,9 @@ type Era struct {
 	Name      string // "docker-1.8"
 	UserAgent string // without pushcheck's own comment (P-212)
 	Policy    Policy
+	Way       Way
+	// KeepsConnections sends further requests over connections that are open.
+	KeepsConnections bool
 
 	Endpoints       []EndpointRule // order for every registry but docker.io (P-060)
 	PushesToMirrors bool           // docker.io's mirrors come first (P-062)
@@ -68,5 +71,5 @@ func (e Era) Version() string {
 
 // Eras lists the eras that there are, oldest first.
 func Eras() []Era {
-	return []Era{Docker18(), Docker19(), Docker110(), Docker111(), Docker112(), Docker113(), Docker2010(), Docker28()}
+	return []Era{Docker18(), Docker19(), Docker110(), Docker111(), Docker112(), Docker113(), Docker2010(), Docker28(), Best()}
 }

@@ -57,6 +57,8 @@ type Job struct {
 	Lock func() (unlock func(), err error)
 
 	allowSchema1 bool
+	concurrency  int   // uploads at once; 0 is the era's own
+	chunk        int64 // bytes; 0 sends blobs whole
 	metadata     *metadata.Store
 	transfers    *transfers              // the client's
 	retain       func() (release func()) // keeps Transport usable

@@ -34,6 +34,9 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTrippe
 		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
 		DisableKeepAlives: true, // one connection per request (P-091)
 	}
+	if c.config.Era.KeepsConnections {
+		c.keepConnections(base)
+	}
 	return &headerTransport{
 		next:   c.config.Recorder.Transport(base),
 		agent:  c.config.Era.UserAgent + ownComment,

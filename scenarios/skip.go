@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/pusher"
 )
 
 // abilities are what this version can do of what a scenario's needs may name.
@@ -37,16 +38,16 @@ func lackOf(s *Scenario) lack {
 func clientLack(s *Scenario) lack {
 	c := s.Client
 	era := EraName(c)
-	switch _, built := eraOf(era); {
+	switch e, built := eraOf(era); {
 	case c.Adapter != "":
 		return lack{c.Adapter, fmt.Sprintf("needs the client %s; foreign clients are not driven by this version", c.Adapter)}
 	case len(c.Run) > 0:
 		return lack{c.Run[0], fmt.Sprintf("needs the program %s; foreign clients are not driven by this version", c.Run[0])}
 	case !built:
 		return lack{era, fmt.Sprintf("needs era %s, which is not in this version", era)}
-	case c.Concurrency > 0:
+	case c.Concurrency > 0 && e.Layers.Concurrency == 0:
 		return lack{"concurrency", fmt.Sprintf("needs concurrency, which era %s does not have", era)}
-	case c.Chunk > 0:
+	case c.Chunk > 0 && e.Way != pusher.WayBest:
 		return lack{"chunks", fmt.Sprintf("needs chunks, which era %s does not send", era)}
 	case c.Clock != 0:
 		return lack{"clock", "needs a client whose clock is wrong, which is not in this version"}

@@ -120,6 +120,7 @@ func (w *world) connect(log *slog.Logger) error {
 	}
 	c := pusher.Config{
 		Era: w.era, Images: w.store, Metadata: w.metadata, V2Only: w.s.Client.V2Only, TempDir: temp,
+		MaxConcurrentUploads: w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
 		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
 	if w.s.Client.Secure {

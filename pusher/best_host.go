@@ -1,0 +1,319 @@
+package pusher
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A bestHost is the registry as best speaks to it. It is safe for concurrent use.
+type bestHost struct {
+	job  *Job
+	root *url.URL
+	auth *bestAuth
+	gate *bestGate
+
+	mu      sync.Mutex // guards everything below
+	linked  bool       // a connection came to be, TLS included
+	reached bool       // something was answered
+	counts  map[string]int
+}
+
+func newBestHost(job *Job) (*bestHost, error) {
+	root, err := url.Parse(job.Endpoint.URL)
+	if err != nil {
+		return nil, err
+	}
+	h := &bestHost{job: job, root: root, gate: newBestGate(job.Clock), counts: map[string]int{}}
+	h.auth = newBestAuth(h)
+	return h, nil
+}
+
+// at is the address of something in the repository.
+func (h *bestHost) at(format string, args ...any) string {
+	return h.root.Scheme + "://" + h.root.Host + "/v2/" + h.job.Name.Remote + fmt.Sprintf(format, args...)
+}
+
+// A call is one request that is to be made.
+type call struct {
+	method, address string
+	header          http.Header
+	small           []byte // a body that can be sent again
+	// stream opens a body of size bytes, which is not sent again by itself.
+	stream func() (io.ReadCloser, error)
+	size   int64
+	about  string // beside the address: what is counted and gated as one
+	tries  int    // in a row; 0 is bestTries, 1 for a stream
+	bare   bool   // without authorization
+}
+
+func (c *call) title() string {
+	address, _, _ := strings.Cut(c.address, "?")
+	return c.method + " " + address
+}
+
+// key is the same for calls that ask the same.
+func (c *call) key() string { return c.title() + " " + c.header.Get("Content-Range") + " " + c.about }
+
+// do makes a call, again and again where that may help. What was answered at last
+// is no error, whatever it says.
+//
+// Errors: of the connection, ctx's, errOften, errLocal.
+func (h *bestHost) do(ctx context.Context, c call) (*answer, error) {
+	tries := c.tries
+	if tries == 0 {
+		tries = bestTries
+	}
+	if c.stream != nil {
+		tries = 1
+	}
+	for n := 1; ; n++ {
+		a, err := h.authorized(ctx, c)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if a != nil {
+			a.tries = n
+		}
+		if err == nil && !a.passing() || err != nil && !h.passingError(err) || n >= tries {
+			return a, err
+		}
+		h.job.Log.InfoContext(ctx, "trying again", "request", c.title(), "try", n, "err", reasonOf(a, err))
+		if err := h.job.Clock.Sleep(ctx, bestDelay(n)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func reasonOf(a *answer, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.err()
+}
+
+// passingError tells whether an error of the connection may pass. Where TLS never
+// worked and plain HTTP is allowed, that is what comes next.
+func (h *bestHost) passingError(err error) bool {
+	var cert *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
+	if errors.Is(err, errOften) || errors.Is(err, errLocal) || errors.As(err, &cert) || errors.As(err, &noTLS) {
+		return false
+	}
+	var final *finalError
+	if errors.As(err, &final) {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.linked || h.root.Scheme != "https" || !h.job.Endpoint.Insecure
+}
+
+// authorized makes a call once, and once more when a new token may help.
+func (h *bestHost) authorized(ctx context.Context, c call) (*answer, error) {
+	for again := false; ; again = true {
+		value, turn := "", 0
+		if !c.bare {
+			var err error
+			if value, turn, err = h.auth.value(ctx); err != nil {
+				return nil, err
+			}
+		}
+		a, err := h.follow(ctx, c, value)
+		if err != nil || a.status != http.StatusUnauthorized || c.bare || again {
+			return a, err
+		}
+		if err := h.auth.renew(ctx, turn, a); err != nil {
+			return a, err
+		}
+		if c.stream != nil {
+			a.renewed = true
+			return a, nil
+		}
+	}
+}
+
+// follow makes a call and goes where it is sent. A secret stays at the registry, a
+// body is put where 307 and 308 say and nowhere else.
+func (h *bestHost) follow(ctx context.Context, c call, auth string) (*answer, error) {
+	for range 5 {
+		u, err := h.allowed(c.address)
+		if err != nil {
+			return nil, &bestError{c.title(), &finalError{err}}
+		}
+		c.address = u.String()
+		value := auth
+		if c.bare || !h.own(u) {
+			value = ""
+		}
+		a, err := h.once(ctx, c, value)
+		if err != nil || a.status < 300 || a.status > 399 {
+			return a, err
+		}
+		reads := c.method == http.MethodGet || c.method == http.MethodHead
+		kept := a.status == http.StatusTemporaryRedirect || a.status == http.StatusPermanentRedirect
+		location := a.header.Get("Location")
+		if location == "" || !reads && !kept {
+			return nil, &bestError{c.title(), &finalError{fmt.Errorf("it was redirected with %d to %q, which a %s cannot follow", a.status, bareAddress(location), c.method)}}
+		}
+		next, err := u.Parse(location)
+		if err != nil {
+			return nil, &bestError{c.title(), &finalError{fmt.Errorf("redirected to %q, which is no address", bareAddress(location))}}
+		}
+		c.address = next.String()
+	}
+	return nil, &bestError{c.title(), &finalError{errors.New("redirected more than 5 times")}}
+}
+
+// bareAddress is an address without what may be secret in it.
+func bareAddress(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+// own tells whether an address is the registry's, at which its credentials are.
+func (h *bestHost) own(u *url.URL) bool {
+	return u.Scheme == h.root.Scheme && sameHost(u, h.root)
+}
+
+// sameHost compares hosts and ports; the scheme's own port may be left out.
+func sameHost(a, b *url.URL) bool {
+	return withPort(a.Scheme+"://"+a.Host) == withPort(b.Scheme+"://"+b.Host)
+}
+
+// allowed reads an address and keeps it on TLS: a registry that is reached over TLS
+// and names its own host over HTTP sits behind something that it does not know of.
+func (h *bestHost) allowed(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is no address of HTTP", bareAddress(address))
+	}
+	if h.root.Scheme == "https" && u.Scheme == "http" {
+		if !strings.EqualFold(u.Hostname(), h.root.Hostname()) {
+			return nil, fmt.Errorf("the registry leads from https to plain http at %s", u.Host)
+		}
+		u.Scheme, u.Host = "https", h.root.Host
+	}
+	u.User, u.Fragment = nil, ""
+	return u, nil
+}
+
+// once sends one request and reads its answer.
+func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, error) {
+	if err := h.gate.pass(ctx, c.title()); err != nil {
+		return nil, err
+	}
+	if err := h.count(c); err != nil {
+		return nil, &bestError{c.title(), err}
+	}
+	ctx, cancel := h.job.Clock.WithTimeout(ctx, bestAnswer+time.Duration(c.size/bestSlowest)*time.Second)
+	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.linked = true
+	}})
+	req, sent, err := h.request(ctx, c, auth)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { <-sent }()
+	resp, err := h.job.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, &bestError{c.title(), err}
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	h.mu.Lock()
+	h.reached = true
+	h.mu.Unlock()
+	release := h.gate.weigh(c.title(), resp, h.job.Clock.Now())
+	a := &answer{status: resp.StatusCode, header: resp.Header, request: c.title(), address: c.address}
+	limit := int64(bestErrorBody)
+	if c.method == http.MethodGet && resp.StatusCode == http.StatusOK {
+		limit = configLimit
+	}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+	a.read()
+	release(a)
+	if err != nil && a.status < 400 && a.status != http.StatusCreated {
+		return nil, &bestError{c.title(), err}
+	}
+	return a, nil
+}
+
+// request makes the request of a call. sent is closed when its body is no longer
+// read.
+func (h *bestHost) request(ctx context.Context, c call, auth string) (*http.Request, <-chan struct{}, error) {
+	done := make(chan struct{})
+	var body io.Reader
+	switch {
+	case c.stream != nil:
+		r, err := c.stream()
+		if err != nil {
+			return nil, nil, &bestError{c.title(), fmt.Errorf("%w: %w", errLocal, err)}
+		}
+		body = &closingBody{ReadCloser: r, closed: done}
+	case c.small != nil:
+		body = bytes.NewReader(c.small)
+		close(done)
+	default:
+		close(done)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, c.address, body)
+	if err != nil {
+		if closer, ok := body.(io.Closer); ok {
+			_ = closer.Close()
+		}
+		return nil, nil, &bestError{c.title(), &finalError{err}}
+	}
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	if auth != "" {
+		req.Header.Set("Authorization", auth)
+	}
+	if c.stream != nil {
+		req.ContentLength = c.size
+	}
+	return req, done, nil
+}
+
+// A closingBody says when the transport is done with it.
+type closingBody struct {
+	io.ReadCloser
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Close implements io.Closer.
+func (b *closingBody) Close() error {
+	var err error
+	b.once.Do(func() {
+		err = b.ReadCloser.Close()
+		close(b.closed)
+	})
+	return err
+}
+
+// count notes a request, and refuses one too many.
+func (h *bestHost) count(c call) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.counts[c.key()] >= bestRequests {
+		return errOften
+	}
+	h.counts[c.key()]++
+	return nil
+}

@@ -163,6 +163,9 @@ func (w *statusWriter) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(w.ResponseWriter, src)
 }
 
+// asideKey marks a request that an effect makes by itself.
+type asideKey struct{}
+
 // A doneHandler notes whether the registry did what it was asked, and counts the
 // bytes that it took.
 type doneHandler struct {
@@ -174,7 +177,7 @@ type doneHandler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *doneHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != h.method {
+	if r.Method != h.method || r.Context().Value(asideKey{}) != nil {
 		h.next.ServeHTTP(w, r)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -24,7 +25,14 @@ type bench struct {
 	ownTokens bool
 	recorder  *wire.Recorder
 	restart   func(down time.Duration) // nil without a server
+	// later does something after a while, in a goroutine of the server's own; nil
+	// without a server.
+	later func(d time.Duration, do func())
+	skew  atomic.Int64 // how far the server's time of day has jumped
 }
+
+// now is the server's time of day. How much time passes is the clock's affair.
+func (b *bench) now() time.Time { return b.clock.Now().Add(time.Duration(b.skew.Load())) }
 
 type benchKey struct{}
 

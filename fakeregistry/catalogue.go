@@ -13,10 +13,10 @@ import (
 
 // catalogue is every kind, by layer, in the order of the documentation.
 var catalogue = sync.OnceValue(func() []Kind {
-	return slices.Concat(
+	return inOrder(slices.Concat(
 		dnsKinds(), tcpKinds(), httpKinds(), headerKinds(), statusKinds(), bodyKinds(),
 		authKinds(), protocolKinds(), v1Kinds(), storageKinds(), timeKinds(),
-	)
+	))
 })
 
 // Kinds is the catalogue, in the order of the documentation. It lists what is

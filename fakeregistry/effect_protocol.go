@@ -2,6 +2,7 @@ package fakeregistry
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 func protocolKinds() []Kind {
-	return append(append(headKinds(), commitKinds()...), append(mountKinds(), halfKinds()...)...)
+	return slices.Concat(headKinds(), commitKinds(), sessionKinds(), visibleKinds(), mountKinds(), halfKinds())
 }
 
 // headKinds are lies about what is there.

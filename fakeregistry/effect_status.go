@@ -127,7 +127,7 @@ func tooMany(a Args) Effect {
 		case "seconds":
 			w.Header().Set("Retry-After", seconds(wait))
 		case "date":
-			at := s.server().clock.Now().Add(wait + time.Second - 1) // dates have no fractions
+			at := s.server().now().Add(wait + time.Second - 1) // dates have no fractions
 			w.Header().Set("Retry-After", at.UTC().Format(http.TimeFormat))
 		}
 		if a.flag("enforce") && !s.goesOn() {

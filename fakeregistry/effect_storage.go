@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func storageKinds() []Kind { return append(hookKinds(), eventKinds()...) }
+func storageKinds() []Kind { return slices.Concat(hookKinds(), storeKinds(), eventKinds()) }
 
 // hookKinds strike while the registry uses its storage for a request.
 func hookKinds() []Kind {

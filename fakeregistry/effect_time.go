@@ -4,10 +4,13 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 )
 
-func timeKinds() []Kind {
+func timeKinds() []Kind { return slices.Concat(paceOfTime(), rateKinds(), clockKinds()) }
+
+func paceOfTime() []Kind {
 	return []Kind{
 		{
 			Name: "delay", Layer: "timing", Where: []string{"any"}, Seam: SeamRequest,

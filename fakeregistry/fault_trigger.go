@@ -24,6 +24,7 @@ type rule struct {
 	draws        map[string]uint64 // occurrences by operation and digest
 	fired        int               // firings that were not taken back
 	notes        map[string]int64  // what the effect remembers
+	texts        map[string]string // likewise
 }
 
 // A tally counts in one scope of a rule.

@@ -76,7 +76,7 @@ func (b *Bearer) verify(r *http.Request, asked []access) (problem string, ok boo
 	if !strings.EqualFold(scheme, "bearer") || token == "" || strings.Contains(token, " ") {
 		return "", false
 	}
-	now := benchOf(r.Context()).clock.Now()
+	now := benchOf(r.Context()).now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.grants[token]

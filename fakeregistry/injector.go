@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -21,7 +24,8 @@ type injector struct {
 
 	mu      sync.Mutex // guards the counts of the rules and everything below
 	firings []*firing
-	known   int // faults so far: the next one's index
+	known   int                         // faults so far: the next one's index
+	written map[digest.Digest]time.Time // when a blob was committed last, while a fault wants to know
 }
 
 // A firing is a Firing under way.
@@ -149,6 +153,9 @@ func (in *injector) Wrap(next http.Handler) http.Handler {
 }
 
 func (in *injector) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rules []*rule) {
+	if in.bench.skew.Load() != 0 {
+		w.Header().Set("Date", in.bench.now().UTC().Format(http.TimeFormat))
+	}
 	q := in.bench.query(r)
 	watch := &statusWriter{ResponseWriter: w}
 	hits := in.choose(q, rules)
@@ -254,6 +261,7 @@ func (in *injector) settle(q *query, w *statusWriter, hits []hit, did, returned 
 	}
 	for _, r := range *in.rules.Load() {
 		r.passed(e)
+		in.remember(r, q, did)
 	}
 	in.mu.Unlock()
 	for _, h := range hits {
@@ -261,6 +269,18 @@ func (in *injector) settle(q *query, w *statusWriter, hits []hit, did, returned 
 			h.strike.took(q.r.Context())
 		}
 	}
+}
+
+// remember notes when a blob was committed, for a fault that wants to know. in.mu
+// is held.
+func (in *injector) remember(r *rule, q *query, did bool) {
+	if _, ok := r.Effect.(remembering); !ok || !did || q.route.Op != wire.OpUploadPut && q.route.Op != wire.OpUploadMount {
+		return
+	}
+	if in.written == nil {
+		in.written = map[digest.Digest]time.Time{}
+	}
+	in.written[q.route.Digest] = in.bench.clock.Now()
 }
 
 // happen tells the rules of an event, and strikes with those that wait for it.

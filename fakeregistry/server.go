@@ -114,7 +114,7 @@ func Start(c Config) (*Server, error) {
 	s := &Server{registry: c.Registry, names: c.Names, done: make(chan struct{}), conns: map[*conn]struct{}{}}
 	s.dials.change.L = &s.dials.mu
 	s.bench = newBench(c)
-	s.bench.restart = s.Restart
+	s.bench.restart, s.bench.later = s.Restart, s.later
 	var err error
 	if s.faults, err = newInjector(s.bench, c.Faults); err != nil {
 		return nil, err

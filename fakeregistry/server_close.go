@@ -1,6 +1,8 @@
 package fakeregistry
 
 import (
+	"context"
+	"errors"
 	"time"
 )
 
@@ -58,6 +60,26 @@ func (s *Server) Restart(down time.Duration) {
 		}
 	}
 	s.hangUp()
+}
+
+// later calls do when d has passed on the server's clock, unless the server is
+// closed before. d < 0 is never. It is called while a request is under way.
+func (s *Server) later(d time.Duration, do func()) {
+	switch {
+	case d < 0:
+		return
+	case d == 0:
+		do()
+		return
+	}
+	ctx, cancel := s.bench.clock.WithTimeout(untilDone{s.done}, d)
+	s.serving.Go(func() {
+		defer cancel()
+		<-ctx.Done()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			do()
+		}
+	})
 }
 
 // down reports whether the server is restarting.

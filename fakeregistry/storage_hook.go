@@ -21,9 +21,10 @@ const (
 	StorageUnlink                        // a blob, manifest or tag is removed by the registry
 	StorageStat                          // is it there?
 	StorageRead                          // bytes are read
+	StorageVerify                        // bytes do not have the digest that was claimed: ErrPretend takes them all the same
 )
 
-var storageOpNames = [...]string{"", "begin", "write", "commit", "manifest", "link", "tag", "unlink", "stat", "read"}
+var storageOpNames = [...]string{"", "begin", "write", "commit", "manifest", "link", "tag", "unlink", "stat", "read", "verify"}
 
 // String is one word.
 func (o StorageOp) String() string { return storageOpNames[o] }

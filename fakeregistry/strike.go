@@ -132,6 +132,29 @@ func (s *strike) note(key string, change func(*int64)) {
 	s.rule.notes[key] = n
 }
 
+// keep keeps a text for the fault, under a key, between requests.
+func (s *strike) keep(key, text string) {
+	if s == nil {
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	if s.rule.texts == nil {
+		s.rule.texts = map[string]string{}
+	}
+	s.rule.texts[key] = text
+}
+
+// kept is what was kept under a key; "" when nothing was.
+func (s *strike) kept(key string) string {
+	if s == nil {
+		return ""
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	return s.rule.texts[key]
+}
+
 // goesOn says that the fault strikes because of persist.
 func (s *strike) goesOn() bool { return s != nil && s.again }
 

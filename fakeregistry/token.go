@@ -155,7 +155,7 @@ func (b *Bearer) issue(r *http.Request, t tokenRequest) tokenAnswer {
 		ttl = twist.ttl
 	}
 	bench := benchOf(r.Context())
-	at := bench.clock.Now().Add(twist.ahead)
+	at := bench.now().Add(twist.ahead)
 	answer := tokenAnswer{ExpiresIn: int64(ttl / time.Second), IssuedAt: at.UTC().Format(time.RFC3339)}
 	b.mu.Lock()
 	defer b.mu.Unlock()

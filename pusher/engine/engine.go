@@ -43,6 +43,9 @@ type Engine struct {
 	life context.Context // ends with Close: pushes outlive their callers (P-026), not the engine
 	end  context.CancelFunc
 	busy sync.WaitGroup // requests under way
+
+	mu     sync.Mutex // guards closed, and busy against growing after it
+	closed bool
 }
 
 // New makes an engine. ctx bounds everything that it does; Close ends it sooner.
@@ -63,10 +66,25 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends the pushes and event streams under way and waits for them.
+// Close ends the pushes and event streams under way and waits for them, and for
+// the other requests. One that comes later is answered with 503. It may be called
+// more than once.
 func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
 	e.end()
 	e.busy.Wait()
+}
+
+// enter counts a request. It reports whether there is somebody to answer it.
+func (e *Engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.busy.Add(1)
+	}
+	return !e.closed
 }
 
 // Serve answers requests on l until ctx ends, then ends what is under way and
@@ -94,7 +112,10 @@ func (e *Engine) Serve(ctx context.Context, l net.Listener) error {
 
 // ServeHTTP implements http.Handler.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.busy.Add(1)
+	if !e.enter() {
+		http.Error(w, "the engine is shutting down", http.StatusServiceUnavailable)
+		return
+	}
 	defer e.busy.Done()
 	c := &call{engine: e, w: w, r: r}
 	w.Header().Set("Server", "Docker/"+e.version()+" (linux)") // P-025

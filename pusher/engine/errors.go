@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
@@ -30,6 +31,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, image.ErrInUse):
 		return http.StatusConflict
+	case errors.Is(err, pusher.ErrUnauthorized): // as dockers since 1.11 say it (P-024)
+		return http.StatusUnauthorized
 	}
 	text := strings.ToLower(err.Error())
 	for _, m := range []struct {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // create answers images/create. Only fromSrc=- is here: an image of one layer
@@ -47,13 +49,47 @@ func (c *call) create() error {
 	return writeObject(c.w, map[string]string{"status": id})
 }
 
+// unpack writes the body to a file, plain, however it is compressed.
+func (c *call) unpack(f io.Writer) (int64, error) {
+	plain, err := image.Decompress(c.r.Body)
+	if err != nil {
+		return 0, notATar(err)
+	}
+	defer plain.Close() //nolint:errcheck // only read
+	out := &fileWriter{w: f}
+	size, err := io.Copy(out, plain)
+	if err != nil && out.err == nil { // what came was wrong, not where it goes
+		err = notATar(err)
+	}
+	return size, err
+}
+
+// A fileWriter remembers why writing failed.
+type fileWriter struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (f *fileWriter) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err != nil {
+		f.err = err
+	}
+	return n, err
+}
+
+func notATar(err error) error {
+	return &apiError{http.StatusBadRequest, fmt.Sprintf("bad parameter: import: the body is not a tar, or is cut short: %v; it may be plain, or compressed with gzip, zstd or bzip2", err)}
+}
+
 // spool keeps the body in a file, since an archive names a size before the bytes.
 func (c *call) spool() (*os.File, int64, error) {
 	f, err := os.CreateTemp(c.engine.config.TempDir, "import-")
 	if err != nil {
 		return nil, 0, err
 	}
-	size, err := io.Copy(f, c.r.Body)
+	size, err := c.unpack(f)
 	if err == nil {
 		err = readable(f)
 	}
@@ -76,7 +112,7 @@ func readable(f *os.File) error {
 			return nil
 		}
 		if err != nil {
-			return &apiError{http.StatusBadRequest, fmt.Sprintf("import: the body is not a tar, or is cut short: %v; uncompressed tars only", err)}
+			return notATar(err)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (e *Engine) lookup(name string) (imageName, error) {
 		}
 	}
 	id := strings.TrimPrefix(name, "sha256:")
-	if strings.Trim(id, "0123456789abcdef") != "" || len(id) < 4 {
+	if strings.Trim(id, "0123456789abcdef") != "" || id == "" {
 		return imageName{}, noSuchImage(name)
 	}
 	ids, err := e.config.Images.Layers()

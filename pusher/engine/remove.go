@@ -9,9 +9,12 @@ import (
 )
 
 // remove answers DELETE images/{name}: a name is taken away; the image goes with
-// its last name, and so do the parents that nothing needs, unless noprune.
+// its last name, and so do the parents that nothing needs.
 func (c *call) remove() error {
 	e := c.engine
+	if c.flag("noprune") {
+		return &apiError{http.StatusNotImplemented, "noprune: this engine takes away what nothing needs any more"}
+	}
 	named, err := e.lookup(c.name)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"compress/bzip2"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -65,6 +66,19 @@ type packingError struct{ compression }
 
 // Error implements error.
 func (e *packingError) Error() string { return "it is compressed with " + e.name }
+
+// Decompress unpacks a stream that is plain, or compressed with gzip, zstd or
+// bzip2. The caller closes the result, which does not close r.
+//
+// Errors: another compression, with advice; of a header that is broken. What is
+// broken later is Read's to tell.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
+	plain, err := decompress(r)
+	if packed := new(packingError); errors.As(err, &packed) {
+		return nil, fmt.Errorf("%w; %s", err, packed.advice)
+	}
+	return plain, err
+}
 
 // decompress unpacks a stream, however it is compressed. Closing the result does
 // not close r.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -20,6 +21,8 @@ type conn struct {
 	ctx    context.Context           // of the connection; ends when it is closed. Set before the first read.
 	before func(ctx context.Context) // runs once the client has sent something, before anybody sees it
 	forget func(*conn)               // called when it is closed
+
+	silent atomic.Bool // whether "100 Continue" is swallowed
 
 	mu     sync.Mutex // guards everything below
 	cancel context.CancelFunc
@@ -44,6 +47,18 @@ func (c *conn) Read(p []byte) (int, error) {
 		before(c.ctx)
 	}
 	return n, err
+}
+
+// goOn is what net/http writes when a handler wants the body of a request whose
+// client asked before.
+const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.silent.Load() && string(p) == goOn {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 // Close implements net.Conn. It ends the requests of the connection.

@@ -3,13 +3,13 @@ package fakeregistry
 import (
 	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func httpKinds() []Kind { return append(malformedKinds(), framingKinds()...) }
+func httpKinds() []Kind { return slices.Concat(malformedKinds(), framingKinds(), proxyKinds()) }
 
 // malformedKinds are answers that are not HTTP, or not all of one.
 func malformedKinds() []Kind {
@@ -151,13 +151,7 @@ func (e shortBody) Disturb(w http.ResponseWriter, r *http.Request, next http.Han
 		return
 	}
 	s.took(r.Context())
-	length, err := strconv.ParseInt(a.header.Get("Content-Length"), 10, 64)
-	if err != nil { // small answers that did not say
-		c := &caught{header: http.Header{}}
-		a.replay(c)
-		length = int64(c.body.Len())
-		a = &answer{status: a.status, header: a.header, pull: once(c.body.String()), stop: func() {}}
-	}
+	a, length := sized(a)
 	a.header.Set("Content-Length", fmt.Sprint(length+e.by))
 	a.replay(w)
 	wire.MarkFailure(r.Context(), wire.FailureClosed, "the fault promised more than it sent")

@@ -89,6 +89,19 @@ func (s *strike) announce() {
 		slog.String("repository", s.route.Repository), slog.String("digest", s.route.Digest.String()))
 }
 
+// answered tells the triggers of an answer that does not pass net/http, before it
+// is sent.
+func (s *strike) answered(status int) {
+	if s == nil {
+		return
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	for _, r := range *s.in.rules.Load() {
+		r.passed(wire.Exchange{Route: s.route, Response: wire.Response{Status: status}})
+	}
+}
+
 // missed says that the fault found nothing to disturb: it did not strike, and a
 // trigger that counts firings does not count this one.
 func (s *strike) missed() {

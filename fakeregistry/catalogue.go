@@ -14,7 +14,7 @@ import (
 // catalogue is every kind, by layer, in the order of the documentation.
 var catalogue = sync.OnceValue(func() []Kind {
 	return inOrder(slices.Concat(
-		dnsKinds(), tcpKinds(), httpKinds(), headerKinds(), statusKinds(), bodyKinds(), gzipKinds(),
+		dnsKinds(), tcpKinds(), tlsKinds(), httpKinds(), headerKinds(), statusKinds(), bodyKinds(), gzipKinds(),
 		authKinds(), protocolKinds(), v1Kinds(), storageKinds(), timeKinds(),
 	))
 })

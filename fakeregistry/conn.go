@@ -20,9 +20,13 @@ type conn struct {
 
 	ctx    context.Context           // of the connection; ends when it is closed. Set before the first read.
 	before func(ctx context.Context) // runs once the client has sent something, before anybody sees it
-	forget func(*conn)               // called when it is closed
+	// patient puts before off until the server has sent something.
+	patient   bool
+	wantsCert bool        // whether the client should have shown a certificate
+	forget    func(*conn) // called when it is closed
 
-	silent atomic.Bool // whether "100 Continue" is swallowed
+	silent   atomic.Bool // whether "100 Continue" is swallowed
+	answered atomic.Bool // whether the server has sent something
 
 	mu     sync.Mutex // guards everything below
 	cancel context.CancelFunc
@@ -42,7 +46,7 @@ func (c *conn) begin(ctx context.Context, cancel context.CancelFunc) {
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if before := c.before; before != nil && n > 0 {
+	if before := c.before; before != nil && n > 0 && (!c.patient || c.answered.Load()) {
 		c.before = nil
 		before(c.ctx)
 	}
@@ -58,6 +62,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.silent.Load() && string(p) == goOn {
 		return len(p), nil
 	}
+	c.answered.Store(true)
 	return c.Conn.Write(p)
 }
 
@@ -91,6 +96,14 @@ func (c *conn) finish() {
 	if c.secure != nil {
 		_ = c.secure.CloseWrite() // fails before the handshake is done
 	}
+	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+	_ = c.Close()
+}
+
+// truncate says that nothing more will come without saying so to TLS.
+func (c *conn) truncate() {
 	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
 		_, _ = io.Copy(io.Discard, c.Conn)
 	}

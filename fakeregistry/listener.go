@@ -143,7 +143,15 @@ func (s *Server) admit(g *gate, nc net.Conn) net.Conn {
 	if s.secure == nil {
 		return c
 	}
-	c.secure = tls.Server(c, s.secure.config)
+	config, err := s.faults.secured(c, g.addr, s.secure)
+	switch {
+	case err != nil:
+		c.reset()
+		return nil
+	case config == nil:
+		return c
+	}
+	c.secure = tls.Server(c, config)
 	return c.secure
 }
 

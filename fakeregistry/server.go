@@ -190,7 +190,7 @@ func (s *Server) serve(c Config) {
 		h = c.Guard.Wrap(s.Host(), h)
 	}
 	s.http = http.Server{
-		Handler:        s.recorder.Handler(s.faults.Wrap(h)),
+		Handler:        s.recorder.Handler(demanding(s.faults.Wrap(h))),
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,

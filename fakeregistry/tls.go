@@ -22,6 +22,7 @@ type authority struct {
 	config *tls.Config
 	make   sync.Once
 	root   *x509.Certificate
+	signer *ecdsa.PrivateKey // root's
 	leaf   tls.Certificate
 	err    error
 }
@@ -38,41 +39,78 @@ func (a *authority) ready() error {
 }
 
 func (a *authority) issue() error {
-	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+	var err error
+	if a.root, a.signer, err = newRoot("pushcheck test CA"); err != nil {
 		return err
 	}
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "pushcheck test CA"},
+	a.leaf, err = a.issuer().certify(a.leafOf(2))
+	return err
+}
+
+// newRoot makes a CA.
+func newRoot(name string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: validFrom, NotAfter: validUntil,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	if a.root, err = sign(root, root, rootKey.Public(), rootKey); err != nil {
-		return err
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
+	root, err := sign(c, c, key.Public(), key)
+	return root, key, err
+}
+
+// leafOf is what the server's certificate says.
+func (a *authority) leafOf(serial int64) *x509.Certificate {
+	leaf := leafFor(serial, a.names)
+	leaf.DNSNames = append([]string{"localhost"}, leaf.DNSNames...)
+	leaf.IPAddresses = append([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, leaf.IPAddresses...)
+	return leaf
+}
+
+// leafFor is a certificate for names and addresses.
+func leafFor(serial int64, names []string) *x509.Certificate {
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "pushcheck registry"},
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "pushcheck registry"},
 		NotBefore: validFrom, NotAfter: validUntil,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	for _, name := range a.names {
+	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
 			leaf.IPAddresses = append(leaf.IPAddresses, ip)
 		} else {
 			leaf.DNSNames = append(leaf.DNSNames, name)
 		}
 	}
-	cert, err := sign(leaf, a.root, key.Public(), rootKey)
+	return leaf
+}
+
+// An issuer signs certificates.
+type issuer struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func (a *authority) issuer() issuer { return issuer{a.root, a.signer} }
+
+// certify makes a key and its certificate; an issuer without a certificate lets it
+// sign itself.
+func (i issuer) certify(c *x509.Certificate) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return tls.Certificate{}, err
 	}
-	a.leaf = tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
-	return nil
+	parent, signer := i.cert, i.key
+	if parent == nil {
+		parent, signer = c, key
+	}
+	cert, err := sign(c, parent, key.Public(), signer)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
 }
 
 func sign(c, parent *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {

@@ -146,3 +146,19 @@ func releaseAll(shares []*share) {
 		<-s.ended
 	}
 }
+
+// layerKey finds the layer in a context.
+type layerKey struct{}
+
+// withLayer is the context of what is done for a layer.
+func withLayer(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, layerKey{}, id)
+}
+
+// LayerOf is the layer on whose behalf an era that pushes several at once does
+// something, by the ID that its events have; "" for none. Config.Dial gets such a
+// context: so whoever watches connections can tell layers apart.
+func LayerOf(ctx context.Context) string {
+	id, _ := ctx.Value(layerKey{}).(string)
+	return id
+}

@@ -34,7 +34,7 @@ func (p *layerPush) key() string {
 // run is the layer's transfer.
 func (p *layerPush) run(ctx context.Context, tell func(Event)) (image.Descriptor, error) {
 	rules := p.job.Era.Layers.Retry
-	return rules.try(ctx, p.job.Clock, p.id, tell, p.attempt)
+	return rules.try(withLayer(ctx, p.id), p.job.Clock, p.id, tell, p.attempt)
 }
 
 // attempt makes sure that the registry has the layer: by asking for what is known

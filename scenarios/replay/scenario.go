@@ -14,6 +14,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/recording"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A stage is where the steps of one scenario are played: a server on one address
@@ -28,6 +29,10 @@ type stage struct {
 	tags   map[string]map[string]string // as the archives have them: repository → tag → image
 	carry  map[string]digest.Digest     // the digest cache that the last step left
 	hidden []string                     // layers that were taken out of the store
+
+	metadata *metadata.Store                // what the last step left, of dockers since 1.10
+	tops     []string                       // of every image
+	measured map[digest.Digest]measuredBlob // by diff ID
 }
 
 // scenario plays the steps of a scenario in order.
@@ -55,7 +60,7 @@ func (r *runner) scenario(ctx context.Context, s recording.Scenario) error {
 }
 
 func (r *runner) newStage(ctx context.Context, client string) (*stage, error) {
-	st := &stage{runner: r, clock: clock.NewVirtual(clock.Epoch), carry: map[string]digest.Digest{}}
+	st := &stage{runner: r, clock: clock.NewVirtual(clock.Epoch), carry: map[string]digest.Digest{}, metadata: metadata.InMemory(), measured: map[digest.Digest]measuredBlob{}}
 	if err := st.open(ctx, client); err != nil {
 		st.close()
 		return nil, err
@@ -124,6 +129,7 @@ func (st *stage) load(ctx context.Context, client string) error {
 				st.tags[repository] = map[string]string{}
 			}
 			st.tags[repository][tag] = l.Image
+			st.tops = append(st.tops, l.Image)
 			st.ids = append(st.ids, st.chain(l.Image)...)
 		}
 	}

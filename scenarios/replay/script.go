@@ -14,6 +14,11 @@ type script struct {
 	host string
 	tls  bool
 
+	courses *courses // nil where nothing goes side by side
+
+	dialling sync.Mutex        // guards layers; held while a client dials
+	layers   map[string]string // by the client's end of a connection
+
 	mu     sync.Mutex // guards everything below
 	given  []bool     // by index of step.Exchanges: whether it was played
 	played []*played  // in the order of beginning
@@ -28,10 +33,12 @@ type played struct {
 	as    int // index of the exchange that answered it; -1 when none fitted
 	// unseen is an event that a recorder may not have seen.
 	unseen bool
+	layer  string // that it was for, where layers go side by side
+	held   bool   // it is not answered: its layer was given up at this point
 }
 
 func newScript(step *recording.Step, host string) *script {
-	return &script{step: step, host: host, tls: speaksTLS(step), given: make([]bool, len(step.Exchanges))}
+	return &script{step: step, host: host, tls: speaksTLS(step), given: make([]bool, len(step.Exchanges)), layers: map[string]string{}}
 }
 
 // speaksTLS tells whether the registry of a step did. The first thing that this
@@ -65,11 +72,19 @@ func (s *script) connect() int {
 }
 
 // event notes what was no request.
-func (s *script) event(conn int, what string) {
+func (s *script) event(conn int, link, what string) {
+	layer := s.layerOf(link)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	as := s.find(func(e recording.Exchange) bool { return e.Event == what })
-	s.played = append(s.played, &played{conn: conn, event: what, as: as})
+	s.played = append(s.played, &played{conn: conn, event: what, as: as, layer: layer})
+}
+
+// layerOf is the layer that a connection was opened for, by the client's end.
+func (s *script) layerOf(link string) string {
+	s.dialling.Lock()
+	defer s.dialling.Unlock()
+	return s.layers[link]
 }
 
 // plainAttempt notes plain HTTP on a port that speaks TLS. Recorders call it what
@@ -100,11 +115,15 @@ func (s *script) find(fits func(recording.Exchange) bool) int {
 // take notes a request and finds the exchange to answer it with: the first that
 // was not played yet and has its method and path. Requests that race find theirs
 // in any order; that the order is right is for the comparison to say.
-func (s *script) take(conn int, req *request) (*played, recording.Exchange, bool) {
+func (s *script) take(conn int, link string, req *request) (*played, recording.Exchange, bool) {
+	layer := s.layerOf(link)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &played{conn: conn, req: req, as: -1}
+	p := &played{conn: conn, req: req, as: -1, layer: layer}
 	s.played = append(s.played, p)
+	if s.courses != nil {
+		return s.takeFor(p)
+	}
 	path := toHost(req.Path, s.host)
 	p.as = s.find(func(e recording.Exchange) bool { return e.Method == req.Method && e.Path == path })
 	if p.as < 0 {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/recording"
@@ -116,13 +117,13 @@ func (s *server) serve(ctx context.Context, c net.Conn, sc *script) {
 	first, err := r.Peek(1)
 	switch {
 	case err != nil:
-		sc.event(number, recording.EventNoRequest)
+		sc.event(number, c.RemoteAddr().String(), recording.EventNoRequest)
 		return
 	case (first[0] == helloByte) != sc.tls:
 		if sc.tls {
 			sc.plainAttempt(number)
 		} else {
-			sc.event(number, recording.EventPlainHello)
+			sc.event(number, c.RemoteAddr().String(), recording.EventPlainHello)
 		}
 		_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks something else.\n")
 		part(c, r)
@@ -130,7 +131,7 @@ func (s *server) serve(ctx context.Context, c net.Conn, sc *script) {
 	case first[0] == helloByte:
 		tc := tls.Server(peeked{c, r}, &tls.Config{Certificates: []tls.Certificate{s.cert}})
 		if err := tc.HandshakeContext(ctx); err != nil {
-			sc.event(number, recording.EventNoRequest)
+			sc.event(number, c.RemoteAddr().String(), recording.EventNoRequest)
 			return
 		}
 		p := &player{server: s, script: sc, conn: number, raw: c, link: c.RemoteAddr().String()}
@@ -164,7 +165,7 @@ func (p *player) run(ctx context.Context, c net.Conn, r *bufio.Reader) {
 		req, err := readHead(r)
 		if err != nil {
 			if asked == 0 && errors.Is(err, io.EOF) {
-				p.script.event(p.conn, recording.EventNoRequest)
+				p.script.event(p.conn, p.link, recording.EventNoRequest)
 			}
 			return
 		}
@@ -174,11 +175,20 @@ func (p *player) run(ctx context.Context, c net.Conn, r *bufio.Reader) {
 	}
 }
 
+// patience is how long a layer is kept waiting that the recorded client gave up:
+// longer than all its retries. Only a client that does not give it up comes to see
+// it end.
+const patience = time.Hour
+
 // exchange plays one request. It reports whether the connection goes on.
 func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req *request) (more bool) {
-	entry, e, ok := p.script.take(p.conn, req)
+	entry, e, ok := p.script.take(p.conn, p.link, req)
 	from, err := req.bodyReader(r)
 	if err != nil {
+		return false
+	}
+	if entry.held { // until the client gives it up
+		_ = p.server.clock.Hold(ctx, p.link, patience)
 		return false
 	}
 	if !ok {

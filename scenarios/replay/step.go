@@ -21,6 +21,9 @@ import (
 
 // step plays one step and compares.
 func (st *stage) step(ctx context.Context, step *recording.Step) Verdict {
+	if st.aCommand(step) {
+		return st.command(ctx, step)
+	}
 	v := Verdict{Scenario: step.Scenario, Step: step.Name, Path: step.Path}
 	if err := playable(step); err != nil {
 		v.Unplayable = err

@@ -1,0 +1,298 @@
+package replay
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/recording"
+	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
+)
+
+// A command is what a recorded docker command line was to do.
+type command struct {
+	name, tag string // "HOST/lib/app", "latest"
+	pushes    int    // at once
+}
+
+// readCommand finds the push in the arguments of a command: of docker itself, or
+// of a shell that runs several at once.
+func readCommand(argv []string) (command, error) {
+	words := argv
+	if len(argv) > 2 && argv[1] == "-c" {
+		words = strings.FieldsFunc(argv[2], func(r rune) bool { return strings.ContainsRune(" ;&()<>", r) })
+	}
+	var c command
+	for i, word := range words {
+		if word != "push" || i+1 == len(words) {
+			continue
+		}
+		name, tag := words[i+1], "latest"
+		if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+			name, tag = name[:colon], name[colon+1:]
+		}
+		if strings.HasSuffix(name, `"`) {
+			continue // of a heading that the shell writes
+		}
+		if strings.HasPrefix(name, "-") || c.pushes > 0 && (c.name != name || c.tag != tag) {
+			return c, fmt.Errorf("it pushes in a way that is not played: %s", strings.Join(argv, " "))
+		}
+		c.name, c.tag = name, tag
+		c.pushes++
+	}
+	if c.pushes == 0 {
+		return c, fmt.Errorf("the client was run as a command that is no docker push: %s", strings.Join(argv, " "))
+	}
+	return c, nil
+}
+
+// aCommand tells whether a step was a command line whose daemon pushes layers side
+// by side, as the era does.
+func (st *stage) aCommand(step *recording.Step) bool {
+	return step.Unreadable == nil && len(step.Input.Argv) > 0 && st.options.Era.Layers.Concurrency > 0
+}
+
+// command plays a step that was a docker command line.
+func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
+	v := Verdict{Scenario: step.Scenario, Step: step.Name, Path: step.Path}
+	cmd, err := readCommand(step.Input.Argv)
+	if err != nil {
+		v.Unplayable = err
+		return v
+	}
+	host := st.server.host()
+	told := readTold(step)
+	img, err := st.imageOf(told)
+	if err != nil {
+		v.Unplayable = err
+		return v
+	}
+	course := readCourses(step, told, img)
+	repository := onHost(cmd.name, host)
+	if err := st.prepare(repository, cmd, course, told, img); err != nil {
+		v.Unplayable = err
+		return v
+	}
+	sc := newScript(dated(step, st.clock.Now()), host)
+	sc.courses = course
+	client, err := st.commandClient(course, sc)
+	if err != nil {
+		v.Unplayable = err
+		return v
+	}
+	st.server.play(sc)
+	streams, errs := st.pushAtOnce(ctx, client, repository, cmd, course)
+	st.server.settle()
+
+	c := &comparison{step: step, host: host}
+	c.courses(course, sc.took(), cmd.pushes > 1)
+	c.tellings(course, streams, cmd.pushes)
+	failed := slices.ContainsFunc(errs, func(err error) bool { return err != nil })
+	if failed != (step.Exit != 0) {
+		c.differ("outcome", fmt.Sprintf("exit code %d", step.Exit), fmt.Sprintf("errors %v", errs))
+	}
+	v.Diffs = c.diffs
+	for _, why := range c.reasons {
+		v.Reasons = append(v.Reasons, string(why))
+	}
+	return v
+}
+
+// commandClient makes the client of a step. What it dials for a layer the script
+// knows by its address.
+func (st *stage) commandClient(course *courses, sc *script) (*pusher.Client, error) {
+	var d net.Dialer
+	return pusher.New(pusher.Config{
+		Era: st.options.Era, Images: st.images, TempDir: st.dir, Clock: st.clock, Metadata: st.metadata,
+		AllowSchema1: course.schema1,
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			sc.dialling.Lock() // the server may accept before it is known who dialled
+			defer sc.dialling.Unlock()
+			conn, err := d.DialContext(ctx, network, addr)
+			if err == nil {
+				sc.layers[conn.LocalAddr().String()] = pusher.LayerOf(ctx)
+			}
+			return conn, err
+		},
+	})
+}
+
+// imageOf finds the image whose layers the client told of, by their diff IDs; the
+// last one that was loaded when it told of none.
+func (st *stage) imageOf(told *told) ([]layerOfImage, error) {
+	for _, top := range slices.Backward(st.tops) {
+		var list []layerOfImage
+		for l, err := range st.images.Chain(top) {
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, layerOfImage{Layer: l, short: l.DiffID.Encoded()[:12]})
+		}
+		same := slices.EqualFunc(list, told.order, func(l layerOfImage, id string) bool { return l.short == id })
+		if !same && len(told.order) > 0 {
+			continue
+		}
+		for i := range list {
+			if err := st.measure(&list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("no image in %s has the layers %s", st.runner.images, strings.Join(told.order, ", "))
+}
+
+// A layerOfImage is a layer with its blob's digest and size.
+type layerOfImage struct {
+	image.Layer
+	short string // as it is shown
+	blob  digest.Digest
+	size  int64
+}
+
+// prepare gives the store the tag, and what is known of the layers.
+func (st *stage) prepare(repository string, cmd command, course *courses, told *told, img []layerOfImage) error {
+	if err := st.arrange(repository, state{}); err != nil {
+		return err
+	}
+	tag := cmd.tag
+	if len(told.order) == 0 && course.pinged {
+		tag = "another" // it found out that there is no such tag
+	}
+	if len(told.order) > 0 || course.pinged {
+		if err := st.images.Tag(repository, tag, img[0].ID); err != nil {
+			return err
+		}
+	}
+	for _, l := range img {
+		known := course.known[l.short]
+		if known == nil {
+			continue // it did not come to show
+		}
+		entries := st.metadata.Entries(l.DiffID)
+		switch {
+		case !*known && len(entries) > 0:
+			if err := st.metadata.Forget(l.DiffID); err != nil {
+				return err
+			}
+		case *known && len(entries) == 0:
+			e := metadata.Entry{Digest: l.blob, SourceRepository: repository}
+			if from := course.from[l.short]; from != "" {
+				e.SourceRepository = st.server.host() + "/" + from
+			}
+			if err := st.metadata.Add(l.DiffID, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pushAtOnce pushes as often as the command did, and gives what a docker command
+// line shows of each.
+func (st *stage) pushAtOnce(ctx context.Context, client *pusher.Client, repository string, cmd command, course *courses) ([][]string, []error) {
+	shown, errs := make([][]string, cmd.pushes), make([]error, cmd.pushes)
+	var begun, ended sync.WaitGroup
+	begun.Add(cmd.pushes)
+	all := st.clock.Work() // time stands still until all have begun
+	for i := range cmd.pushes {
+		ended.Go(func() {
+			once := sync.OnceFunc(begun.Done)
+			defer once()
+			_, errs[i] = client.Push(ctx, repository, cmd.tag, pusher.Options{
+				Credentials: course.credentials,
+				Progress: func(e pusher.Event) {
+					if e.Status == "Preparing" || e.Err != nil {
+						once()
+					}
+					if line := shownLine(e); line != "" {
+						shown[i] = append(shown[i], toHost(line, st.server.host()))
+					}
+				},
+			})
+		})
+	}
+	begun.Wait()
+	all()
+	ended.Wait()
+	return shown, errs
+}
+
+// shownLine is what the docker command line shows of an event when it is not on a
+// terminal: nothing of numbers, and errors elsewhere.
+func shownLine(e pusher.Event) string {
+	switch {
+	case e.Err != nil, e.Aux != nil, e.Current > 0 || e.Total > 0:
+		return ""
+	case e.ID != "":
+		return e.ID + ": " + e.Status
+	}
+	return e.Status
+}
+
+// userOf reads credentials from an Authorization header.
+func userOf(e recording.Exchange) (pusher.Credentials, bool) {
+	for _, h := range e.ReqHeaders {
+		encoded, ok := strings.CutPrefix(h, "Authorization: Basic ")
+		if !ok {
+			continue
+		}
+		plain, err := base64.StdEncoding.DecodeString(encoded)
+		user, password, found := bytes.Cut(plain, []byte(":"))
+		if err == nil && found {
+			return pusher.Credentials{Username: string(user), Password: string(password)}, true
+		}
+	}
+	return pusher.Credentials{}, false
+}
+
+// A measuredBlob is what a layer's blob turned out to be.
+type measuredBlob struct {
+	digest digest.Digest
+	size   int64
+}
+
+// measure finds out the digest and the size of a layer's blob.
+func (st *stage) measure(l *layerOfImage) error {
+	m, ok := st.measured[l.DiffID]
+	if !ok {
+		tar, err := st.images.OpenTar(l.ID)
+		if err != nil {
+			return err
+		}
+		defer tar.Close() //nolint:errcheck // read only
+		sum := digest.SHA256.Digester()
+		var n counter
+		zip := gzip.NewWriter(io.MultiWriter(sum.Hash(), &n))
+		if _, err := io.Copy(zip, tar); err != nil {
+			return err
+		}
+		if err := zip.Close(); err != nil {
+			return err
+		}
+		m = measuredBlob{sum.Digest(), int64(n)}
+		st.measured[l.DiffID] = m
+	}
+	l.blob, l.size = m.digest, m.size
+	return nil
+}
+
+// A counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}

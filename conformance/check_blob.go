@@ -1,0 +1,287 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+func blobChecks() list {
+	return list{blob01, blob02, blob03, blob04, blob05, blob06, blob07, blob08, blob09, blob10, blob11, blob14}
+}
+
+var blob01 = &Check{
+	ID: "blob-01", Level: Must, Spec: "existence", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "HEAD of a blob that is there answers 200 with its length and no body",
+	Hurts: "docker, which asks before each layer and uploads it again on any other answer",
+	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
+		a, err := p.head(ctx, blobPath(p.Repository, b.digest))
+		if err != nil {
+			return err
+		}
+		return first(a.want(http.StatusOK), a.length(len(b.data)))
+	}),
+}
+
+var blob02 = &Check{
+	ID: "blob-02", Level: Must, Spec: "existence", Requires: list{ping01},
+	Doc:   "HEAD of a blob that is not there answers 404",
+	Hurts: "docker, which leaves a layer out that it is told is there, and the image cannot be pulled",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.head(ctx, blobPath(p.Repository, p.blob("absent", 10).digest))
+		if err != nil {
+			return err
+		}
+		return a.want(http.StatusNotFound)
+	},
+}
+
+var blob03 = &Check{
+	ID: "blob-03", Level: Must, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "GET of a blob answers 200 with its very bytes",
+	Hurts: "every client that pulls: the digest does not hold",
+	Run: withBlob(5000, func(ctx context.Context, p *Probe, b blob) error {
+		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	}),
+}
+
+var blob04 = &Check{
+	ID: "blob-04", Level: Must, Spec: "pulling blobs", Requires: list{ping01},
+	Doc:   "GET of a blob that is not there answers 404",
+	Hurts: "clients that would take the answer for the blob",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.get(ctx, blobPath(p.Repository, p.blob("absent", 10).digest))
+		if err != nil {
+			return err
+		}
+		return a.want(http.StatusNotFound)
+	},
+}
+
+var blob05 = &Check{
+	ID: "blob-05", Level: Should, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a range of a blob is served as 206 with Content-Range, from the front, the middle and the end",
+	Hurts: "containerd and lazy pullers (stargz, SOCI), which read parts of layers",
+	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
+		whole := 0
+		for _, row := range []struct {
+			ask        string
+			start, end int
+		}{{"bytes=0-99", 0, 99}, {"bytes=300-699", 300, 699}, {"bytes=900-", 900, 999}, {"bytes=-50", 950, 999}} {
+			a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", row.ask)
+			if err != nil {
+				return err
+			}
+			if a.status == http.StatusOK {
+				whole++
+				if err := a.bytes(b.data); err != nil {
+					return err
+				}
+				continue
+			}
+			want := fmt.Sprintf("bytes %d-%d/%d", row.start, row.end, len(b.data))
+			if err := first(a.want(http.StatusPartialContent), a.bytes(b.data[row.start:row.end+1]), a.has("Content-Range", want)); err != nil {
+				return err
+			}
+		}
+		if whole > 0 {
+			return &SkipError{Reason: "ranges are answered with the whole blob", FellBack: true}
+		}
+		return nil
+	}),
+}
+
+var blob06 = &Check{
+	ID: "blob-06", Level: Must, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a range that a blob does not have is answered 416, or with the whole blob, and completely",
+	Hurts: "clients that resume a pull: the connection breaks or the file is cut",
+	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
+		a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes=5000-10000")
+		if err != nil {
+			return err
+		}
+		if a.status == http.StatusOK {
+			return a.bytes(b.data)
+		}
+		return a.want(http.StatusRequestedRangeNotSatisfiable)
+	}),
+}
+
+var blob07 = &Check{
+	ID: "blob-07", Level: Should, Silent: true, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "two ranges at once are answered in parts, with the whole, or refused",
+	Hurts: "lazy pullers (stargz), which ask for several ranges",
+	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
+		a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes=0-9,20-29")
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.status == http.StatusOK:
+			return a.bytes(b.data)
+		case a.status == http.StatusPartialContent && !strings.HasPrefix(a.header.Get("Content-Type"), "multipart/byteranges"):
+			return a.violation("206 of type multipart/byteranges", "206 of type "+quoteOr(a.header.Get("Content-Type")))
+		}
+		return a.want(http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
+	}),
+}
+
+var blob08 = &Check{
+	ID: "blob-08", Level: Should, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a blob's ETag, where one is sent, makes If-None-Match answer 304",
+	Hurts: "caches before the registry, which fetch the blob again",
+	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
+		return p.conditional(ctx, blobPath(p.Repository, b.digest))
+	}),
+}
+
+var blob09 = &Check{
+	ID: "blob-09", Level: Must, Silent: true, Spec: "HTTP HEAD", Requires: list{blob01, blob03},
+	Doc:   "HEAD and GET of a blob tell the same length, type and digest",
+	Hurts: "clients that make room, or choose, by what HEAD said",
+	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
+		return p.alike(ctx, blobPath(p.Repository, b.digest))
+	}),
+}
+
+var blob10 = &Check{
+	ID: "blob-10", Level: Must, Spec: "pushing", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a blob of no bytes can be pushed and pulled",
+	Hurts: "clients that push empty layers or configurations",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("", 0)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, nil)
+		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	},
+}
+
+var blob11 = &Check{
+	ID: "blob-11", Level: Should, Silent: true, Spec: "content sniffing", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a blob that is a page is not served as one",
+	Hurts: "whoever opens the registry in a browser: the blob's script runs there",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := blob{data: append([]byte("<html><script>alert(1)</script>"), p.blob("page", 30).data...)}
+		b.digest = digestOf(b.data)
+		if err := p.push(ctx, p.Repository, b); err != nil {
+			return err
+		}
+		a, err := p.get(ctx, blobPath(p.Repository, b.digest))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(a.header.Get("Content-Type"), "html") {
+			return a.violation("a Content-Type that no browser shows", a.header.Get("Content-Type"))
+		}
+		return nil
+	},
+}
+
+var blob14 = &Check{
+	ID: "blob-14", Level: Must, Silent: true, Spec: "pushing", Requires: list{mono02, chunk01},
+	Doc:   "a blob cannot be read before its upload is closed",
+	Hurts: "clients that are told that a layer is there of which half has arrived",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("half", 200)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		if _, err := s.chunk(ctx, b.data); err != nil {
+			return err
+		}
+		a, err := p.head(ctx, blobPath(p.Repository, b.digest))
+		if err != nil {
+			return err
+		}
+		return a.want(http.StatusNotFound)
+	},
+}
+
+// withBlob makes a check that begins with a blob in its repository.
+func withBlob(size int, run func(ctx context.Context, p *Probe, b blob) error) func(context.Context, *Probe) error {
+	return func(ctx context.Context, p *Probe) error {
+		b := p.blob("blob", size)
+		if err := p.push(ctx, p.Repository, b); err != nil {
+			return err
+		}
+		return run(ctx, p, b)
+	}
+}
+
+// readable demands that an address gives a blob.
+func (p *Probe) readable(ctx context.Context, address string, b blob) error {
+	a, err := p.get(ctx, address)
+	if err != nil {
+		return err
+	}
+	return first(a.want(http.StatusOK), a.bytes(b.data), a.length(len(b.data)))
+}
+
+// length demands a Content-Length, which an answer in chunks need not have.
+func (a *answer) length(want int) error {
+	got := a.header.Get("Content-Length")
+	if got == strconv.Itoa(want) || got == "" && a.req.method == http.MethodGet {
+		return nil
+	}
+	return a.violation("Content-Length "+strconv.Itoa(want), quoteOr(got))
+}
+
+// has demands a header.
+func (a *answer) has(name, want string) error {
+	if got := a.header.Get(name); got != want {
+		return a.violation(name+" "+want, quoteOr(got))
+	}
+	return nil
+}
+
+// conditional asks again with the ETag that an answer had.
+func (p *Probe) conditional(ctx context.Context, path string) error {
+	a, err := p.get(ctx, path, "Accept", acceptAll)
+	if err != nil {
+		return err
+	}
+	etag := a.header.Get("Etag")
+	if a.status != http.StatusOK || etag == "" {
+		return &SkipError{Reason: "no ETag is sent"}
+	}
+	again, err := p.get(ctx, path, "Accept", acceptAll, "If-None-Match", etag)
+	if err != nil {
+		return err
+	}
+	return again.want(http.StatusNotModified)
+}
+
+// alike demands that HEAD and GET say the same.
+func (p *Probe) alike(ctx context.Context, path string) error {
+	g, err := p.get(ctx, path, "Accept", acceptAll)
+	if err != nil {
+		return err
+	}
+	h, err := p.head(ctx, path, "Accept", acceptAll)
+	if err != nil {
+		return err
+	}
+	if err := h.want(g.status); err != nil {
+		return err
+	}
+	for _, name := range []string{"Content-Length", "Content-Type", "Docker-Content-Digest"} {
+		if name == "Content-Length" && g.header.Get(name) == "" {
+			continue // it was sent in chunks
+		}
+		if err := h.has(name, g.header.Get(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

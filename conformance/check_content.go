@@ -1,0 +1,324 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+)
+
+// manifestContentChecks look at what is in a manifest.
+func manifestContentChecks() list {
+	return list{man15, man17, man18, man19, man20, man21, man22, man23, man26, man27}
+}
+
+var man15 = &Check{
+	ID: "man-15", Level: Should, Silent: true, Spec: "pushing manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "a manifest whose Content-Type is not its mediaType is refused",
+	Hurts: "clients that read a manifest by one of the two (CVE-2021-41190)",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		if err != nil {
+			return err
+		}
+		other := typeIndex
+		if m.mediaType == typeSchema2 {
+			other = typeList
+		}
+		a, err := p.putManifest(ctx, p.Repository, "other", m, "Content-Type", other)
+		if err != nil {
+			return err
+		}
+		return a.refused()
+	},
+}
+
+var man17 = &Check{
+	ID: "man-17", Level: Should, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "a manifest that is sent without Content-Length is taken",
+	Hurts: "clients that stream it, which Nexus answers 411",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		if err != nil {
+			return err
+		}
+		a, err := p.send(ctx, request{
+			method: http.MethodPut, url: manifestPath(p.Repository, "streamed"), body: m.data, stream: true, header: header("Content-Type", m.mediaType),
+		})
+		return first(err, a.wantIf(err, http.StatusCreated))
+	},
+}
+
+// taken demands of a manifest that names what is not there that it is refused
+// with MANIFEST_BLOB_UNKNOWN, or stored as it is.
+func (p *Probe) taken(ctx context.Context, m manifest) error {
+	a, err := p.putManifest(ctx, p.Repository, "sparse", m)
+	if err != nil {
+		return err
+	}
+	if a.status == http.StatusCreated {
+		if a, err = p.getManifest(ctx, p.Repository, "sparse"); err != nil {
+			return err
+		}
+		if err := first(a.want(http.StatusOK), a.bytes(m.data)); err != nil {
+			return err
+		}
+		return &SkipError{Reason: "manifests are taken though what they name is missing", FellBack: true}
+	}
+	return first(a.refused(), a.hasCode("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"))
+}
+
+var man18 = &Check{
+	ID: "man-18", Level: Must, Spec: "pushing manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "a manifest with a layer that is missing is refused with MANIFEST_BLOB_UNKNOWN, or stored",
+	Hurts: "docker and buildkit, which then upload the layer again",
+	Run: func(ctx context.Context, p *Probe) error {
+		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+			return err
+		}
+		doc, _ := p.image("image", typeImage)
+		layers := append(*doc.Layers, p.blob("absent", 30).descriptor(typeImageLayer))
+		doc.Layers = &layers
+		return p.taken(ctx, doc.manifest())
+	},
+}
+
+var man22 = &Check{
+	ID: "man-22", Level: Should, Silent: true, Spec: "pushing manifests", Requires: list{man04},
+	Doc:   "an index with an image that is missing is refused with MANIFEST_BLOB_UNKNOWN, or stored",
+	Hurts: "docker manifest push: Gitea's 404 says nothing",
+	Run: func(ctx context.Context, p *Probe) error {
+		child, err := p.stored(ctx, p.Repository, "child")
+		if err != nil {
+			return err
+		}
+		absent, _ := p.image("absent", typeImage)
+		return p.taken(ctx, index(typeIndex, child, absent.manifest()))
+	},
+}
+
+var man19 = &Check{
+	ID: "man-19", Level: Should, Silent: true, Spec: "pushing manifests", Requires: list{ping01},
+	Doc:   "a manifest of a type that nobody knows is refused, or stored under that type",
+	Hurts: "clients with new types: Quay takes only those on its list",
+	Run: func(ctx context.Context, p *Probe) error {
+		const unknown = "application/vnd.example.unknown.v1+json"
+		m := rawManifest(unknown, []byte(`{"schemaVersion":2,"mediaType":"`+unknown+`"}`))
+		a, err := p.putManifest(ctx, p.Repository, "unknown", m)
+		if err != nil {
+			return err
+		}
+		if a.status != http.StatusCreated {
+			return a.refused()
+		}
+		if a, err = p.get(ctx, manifestPath(p.Repository, "unknown"), "Accept", unknown); err != nil {
+			return err
+		}
+		return a.holds(m)
+	},
+}
+
+var man20 = &Check{
+	ID: "man-20", Level: Should, Silent: true, Spec: "ambiguous manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "a manifest that is an image and an index at once is refused",
+	Hurts: "everybody who pulls: two clients get two images from one digest (CVE-2021-41190)",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		if err != nil {
+			return err
+		}
+		doc, _ := p.image("image", m.mediaType)
+		doc.Manifests = &[]descriptor{m.descriptor()}
+		a, err := p.putManifest(ctx, p.Repository, "both", doc.manifest())
+		if err != nil {
+			return err
+		}
+		return a.refused()
+	},
+}
+
+var man21 = &Check{
+	ID: "man-21", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01},
+	Doc:   "what is no manifest is refused with a 4xx and MANIFEST_INVALID",
+	Hurts: "operators and clients: somebody's mistake looks like an outage, or is stored",
+	Run: func(ctx context.Context, p *Probe) error {
+		for _, body := range []string{"{", "null", "[]", `"text"`, `{"schemaVersion":3}`, "<html>"} {
+			a, err := p.putManifest(ctx, p.Repository, "wrong", rawManifest(typeImage, []byte(body)))
+			if err = first(err, a.refusedIf(err)); err != nil {
+				return err
+			}
+			if err := a.hasCode("MANIFEST_INVALID", "UNSUPPORTED"); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+func (a *answer) refusedIf(err error) error {
+	if err != nil {
+		return err
+	}
+	return a.refused()
+}
+
+var man23 = &Check{
+	ID: "man-23", Level: May, Silent: true, Spec: "docker schema 2", Requires: list{man01, man04},
+	Doc:   "an OCI index may name schema 2 images",
+	Hurts: "docker buildx imagetools, which Quay refuses it",
+	Run:   pushPullList(typeIndex, typeSchema2),
+}
+
+var man26 = &Check{
+	ID: "man-26", Level: May, Spec: "pushing manifests", Requires: list{man03},
+	Doc:   "a manifest with a layer that lives elsewhere is taken without it, or refused with a 4xx",
+	Hurts: "Windows images, whose base layers are not uploaded",
+	Run: func(ctx context.Context, p *Probe) error {
+		doc, blobs := p.image("image", typeImage)
+		if err := p.push(ctx, p.Repository, blobs...); err != nil {
+			return err
+		}
+		away := p.blob("elsewhere", 30).descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
+		away.URLs = []string{"https://layers.example/blob"}
+		layers := append(*doc.Layers, away)
+		doc.Layers = &layers
+		a, err := p.putManifest(ctx, p.Repository, "foreign", doc.manifest())
+		if err != nil {
+			return err
+		}
+		if a.status != http.StatusCreated {
+			if err := a.refused(); err != nil {
+				return err
+			}
+			return &SkipError{Reason: "layers that live elsewhere are refused"}
+		}
+		return nil
+	},
+}
+
+var man27 = &Check{
+	ID: "man-27", Level: May, Spec: "pushing manifests", Requires: list{man03},
+	Doc:   "an artifact without layers, with an empty configuration and a type of its own, is taken",
+	Hurts: "oras, cosign, helm and whoever else stores what is no image",
+	Run: func(ctx context.Context, p *Probe) error {
+		empty := blob{digestOf([]byte("{}")), []byte("{}")}
+		if err := p.push(ctx, p.Repository, empty); err != nil {
+			return err
+		}
+		config := empty.descriptor(typeEmpty)
+		m := document{
+			SchemaVersion: 2, MediaType: typeImage, ArtifactType: "application/vnd.example.thing", Config: &config,
+			Layers: &[]descriptor{}, Annotations: map[string]string{"org.example.check": p.name()},
+		}.manifest()
+		a, err := p.putManifest(ctx, p.Repository, "artifact", m)
+		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+			return err
+		}
+		a, err = p.getManifest(ctx, p.Repository, "artifact")
+		return first(err, a.wantIf(err, http.StatusOK), a.bytes(m.data))
+	},
+}
+
+func limitChecks() list { return list{lim01, lim02, lim03, lim05, lim08} }
+
+// padded is the manifest of an image that is made so many bytes long.
+func (p *Probe) padded(ctx context.Context, size int) (manifest, error) {
+	doc, blobs := p.image("image", typeImage)
+	if err := p.push(ctx, p.Repository, blobs...); err != nil {
+		return manifest{}, err
+	}
+	doc.Annotations = map[string]string{"org.example.padding": ""}
+	doc.Annotations["org.example.padding"] = strings.Repeat("x", size-len(doc.manifest().data))
+	return doc.manifest(), nil
+}
+
+var lim01 = &Check{
+	ID: "lim-01", Level: Should, Spec: "size of manifests", Requires: list{man03},
+	Doc:   "a manifest of just under 4 MiB is taken",
+	Hurts: "clients that keep attestations and annotations in manifests",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.padded(ctx, 4<<20-1024)
+		if err != nil {
+			return err
+		}
+		a, err := p.putManifest(ctx, p.Repository, "large", m)
+		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+			return err
+		}
+		a, err = p.getManifest(ctx, p.Repository, "large")
+		return first(err, a.wantIf(err, http.StatusOK), a.bytes(m.data))
+	},
+}
+
+var lim02 = &Check{
+	ID: "lim-02", Level: Should, Spec: "size of manifests", Requires: list{man03},
+	Doc:   "a manifest over the registry's limit is refused with 413",
+	Hurts: "clients, which cannot tell too large from malformed",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.padded(ctx, 9<<20)
+		if err != nil {
+			return err
+		}
+		a, err := p.putManifest(ctx, p.Repository, "huge", m)
+		if err != nil {
+			return err
+		}
+		if a.status == http.StatusCreated {
+			return &SkipError{Reason: "a manifest of 9 MiB is taken"}
+		}
+		return a.want(http.StatusRequestEntityTooLarge)
+	},
+}
+
+var lim03 = &Check{
+	ID: "lim-03", Level: Should, Silent: true, Spec: "docker schema 2", Requires: list{man03},
+	Doc:   "a manifest of 127 layers, docker's most, is taken",
+	Hurts: "docker, with images of many layers",
+	Run: func(ctx context.Context, p *Probe) error {
+		doc, blobs := p.image("image", typeImage)
+		if err := p.push(ctx, p.Repository, blobs...); err != nil {
+			return err
+		}
+		layers := []descriptor{}
+		for range 127 {
+			layers = append(layers, (*doc.Layers)[0])
+		}
+		doc.Layers = &layers
+		a, err := p.putManifest(ctx, p.Repository, "deep", doc.manifest())
+		return first(err, a.wantIf(err, http.StatusCreated))
+	},
+}
+
+var lim05 = &Check{
+	ID: "lim-05", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{mono02},
+	Doc:   "a repository of a name of ten parts is taken, and one of 300 bytes is taken or refused with a 4xx",
+	Hurts: "GitLab's users and others with deep names",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository + "/d/e/f/g/h/i/j"), body: []byte{}})
+		if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
+			return err
+		}
+		a, err = p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository + "/" + strings.Repeat("n", 300)), body: []byte{}})
+		if err != nil || a.status == http.StatusAccepted {
+			return err
+		}
+		return a.refused()
+	},
+}
+
+var lim08 = &Check{
+	ID: "lim-08", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{chunk05}, Uses: list{chunk10},
+	Doc:   "an upload of 100 chunks can be closed and pulled",
+	Hurts: "clients with small chunks on bad lines",
+	Run: inChunks(func(ctx context.Context, p *Probe, s *session, b blob, size int) error {
+		part := b.data[:size]
+		for range 99 {
+			a, err := s.chunk(ctx, part)
+			if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
+				return err
+			}
+		}
+		whole := bytes.Repeat(part, 100)
+		return s.closed(ctx, blob{digestOf(whole), whole}, nil)
+	}),
+}

@@ -1,0 +1,280 @@
+package conformance
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/opencontainers/go-digest"
+)
+
+func monoChecks() list {
+	return list{mono01, mono02, mono03, mono04, mono05, mono07, mono08, mono09, mono10, mono11, mono12, mono13, mono18}
+}
+
+func digestOf(data []byte) digest.Digest { return digest.FromBytes(data) }
+
+var mono01 = &Check{
+	ID: "mono-01", Level: Must, Spec: "post then put", Requires: list{ping01},
+	Doc:   "POST of an upload answers 202",
+	Hurts: "every client that pushes",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}})
+		if err != nil {
+			return err
+		}
+		return a.want(http.StatusAccepted)
+	},
+}
+
+var mono02 = &Check{
+	ID: "mono-02", Level: Must, Spec: "post then put", Requires: list{mono01},
+	Doc:   "the answer to POST says by Location where the upload goes on",
+	Hurts: "every client that pushes",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}})
+		if err != nil {
+			return err
+		}
+		_, err = a.location()
+		return err
+	},
+}
+
+var mono03 = &Check{
+	ID: "mono-03", Level: Must, Spec: "post then put", Requires: list{mono02},
+	Doc:   "the closing PUT answers 201 with a Location from which the blob can be pulled",
+	Hurts: "docker, which fails the push on another status; clients that verify what they pushed",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("blob", 300)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data)
+		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		location, err := a.location()
+		if err != nil {
+			return err
+		}
+		return p.readable(ctx, location, b)
+	},
+}
+
+var mono04 = &Check{
+	ID: "mono-04", Level: Must, Spec: "post then put", Requires: list{mono02},
+	Doc:   "two POSTs give two upload sessions",
+	Hurts: "docker, which uploads layers side by side: their bytes end up in one",
+	Run: func(ctx context.Context, p *Probe) error {
+		one, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer one.cancel(ctx)
+		two, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer two.cancel(ctx)
+		if one.location == two.location {
+			return two.last.violation("a Location of its own", "that of the upload before")
+		}
+		return nil
+	},
+}
+
+var mono05 = &Check{
+	ID: "mono-05", Level: Must, Spec: "post then put", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "the Location of an upload works as it was given, with the query that it has",
+	Hurts: "docker behind a proxy that changes scheme, host or port: \"blob upload unknown\"",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		a, err := s.at(ctx, http.MethodGet)
+		if err != nil {
+			return err
+		}
+		if a.status == http.StatusNotFound || a.status >= 500 {
+			return a.violation("the upload that the Location names", a.said())
+		}
+		return nil
+	},
+}
+
+var mono07 = &Check{
+	ID: "mono-07", Level: Must, Spec: "post then put", Requires: list{mono02},
+	Doc:   "a closing PUT without a digest is refused with 400",
+	Hurts: "clients with a mistake: something is stored that nobody named",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		a, err := p.send(ctx, request{method: http.MethodPut, url: s.location, after: s.last, body: p.blob("b", 50).data})
+		if err != nil {
+			return err
+		}
+		return a.want(http.StatusBadRequest)
+	},
+}
+
+var mono08 = &Check{
+	ID: "mono-08", Level: Should, Silent: true, Spec: "docker v2", Requires: list{mono01},
+	Doc:   "the answer to POST carries Docker-Upload-UUID",
+	Hurts: "docker before 1.10 and operators, who follow an upload by it",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		if s.last.header.Get("Docker-Upload-Uuid") == "" {
+			return s.last.violation("a Docker-Upload-UUID header", "none")
+		}
+		return nil
+	},
+}
+
+var mono09 = &Check{
+	ID: "mono-09", Level: May, Spec: "single post", Requires: list{mono01},
+	Doc:   "POST with a digest and the blob stores it at once, or starts an upload",
+	Hurts: "clients that spare a round trip (Azure's, regclient)",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("single", 200)
+		a, err := p.send(ctx, request{
+			method: http.MethodPost, url: uploadsPath(p.Repository) + "?digest=" + b.digest.String(), body: b.data,
+			header: header("Content-Type", "application/octet-stream"),
+		})
+		if err != nil {
+			return err
+		}
+		if err := a.want(http.StatusCreated, http.StatusAccepted); err != nil {
+			return err
+		}
+		if a.status == http.StatusCreated {
+			p.remember(blobPath(p.Repository, b.digest))
+			return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		}
+		h, err := p.head(ctx, blobPath(p.Repository, b.digest))
+		if err = first(err, h.wantIf(err, http.StatusNotFound)); err != nil {
+			return err
+		}
+		return &SkipError{Reason: "the blob is not stored at once: an upload begins", FellBack: true}
+	},
+}
+
+var mono10 = &Check{
+	ID: "mono-10", Level: Must, Spec: "endpoints", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "an upload that was closed is gone: GET of it answers 404",
+	Hurts: "clients that ask after a lost answer whether the upload was closed",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("blob", 60)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data)
+		if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		if a, err = s.at(ctx, http.MethodGet); err != nil {
+			return err
+		}
+		return a.want(http.StatusNotFound)
+	},
+}
+
+var mono11 = &Check{
+	ID: "mono-11", Level: Should, Spec: "post then put", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a blob that is there can be uploaded again",
+	Hurts: "docker, two of which push the same layer",
+	Run: withBlob(80, func(ctx context.Context, p *Probe, b blob) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data)
+		return first(err, a.wantIf(err, http.StatusCreated))
+	}),
+}
+
+var mono12 = &Check{
+	ID: "mono-12", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a closing PUT that is repeated is answered 201 or 4xx, and the blob stays",
+	Hurts: "jib and others that repeat a PUT whose answer was lost",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("blob", 60)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data)
+		if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		if a, err = s.put(ctx, b.digest, b.data); err != nil {
+			return err
+		}
+		if a.status != http.StatusCreated {
+			if err := a.refused(); err != nil {
+				return err
+			}
+		}
+		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	},
+}
+
+var mono13 = &Check{
+	ID: "mono-13", Level: Must, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a closing PUT with Transfer-Encoding: chunked is taken",
+	Hurts: "clients that do not know the length of what they compress as they send it",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("stream", 400)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := p.send(ctx, request{
+			method: http.MethodPut, url: withQuery(s.location, "digest", b.digest.String()), after: s.last, body: b.data, stream: true,
+			header: header("Content-Type", "application/octet-stream"),
+		})
+		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	},
+}
+
+var mono18 = &Check{
+	ID: "mono-18", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "the Content-Type of a PUT does not change what is stored",
+	Hurts: "curl and scripts, which send application/x-www-form-urlencoded",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("form", 100)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data, "Content-Type", "application/x-www-form-urlencoded")
+		if err != nil {
+			return err
+		}
+		if a.status/100 == 4 {
+			return nil // cleanly refused
+		}
+		if err := a.want(http.StatusCreated); err != nil {
+			return err
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	},
+}

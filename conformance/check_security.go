@@ -1,0 +1,222 @@
+package conformance
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+func securityChecks() list { return list{sec01, sec02, sec03, sec04, sec06, sec08, sec10, sec13} }
+
+var sec01 = &Check{
+	ID: "sec-01", Level: Must, Silent: true, Spec: "isolation", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "what is in one repository is 404 in another",
+	Hurts: "users of a shared registry: who knows a digest reads what he may not",
+	Run: func(ctx context.Context, p *Probe) error {
+		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		if err != nil {
+			return err
+		}
+		for _, path := range []string{blobPath(p.Other, p.blob("layer image", 120).digest), manifestPath(p.Other, m.digest.String()), manifestPath(p.Other, "tag")} {
+			a, err := p.get(ctx, path, "Accept", acceptAll)
+			if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+var sec02 = &Check{
+	ID: "sec-02", Level: Must, Silent: true, Spec: "isolation", Requires: list{sec01},
+	Doc:   "a manifest that names a blob of another repository does not make it readable",
+	Hurts: "users of a shared registry: who knows a digest reads what he may not",
+	Run: func(ctx context.Context, p *Probe) error {
+		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+			return err
+		}
+		secret := p.blob("secret", 64)
+		if err := p.push(ctx, p.Other, secret); err != nil {
+			return err
+		}
+		doc, _ := p.image("image", typeImage)
+		layers := append(*doc.Layers, secret.descriptor(typeImageLayer))
+		doc.Layers = &layers
+		if _, err := p.putManifest(ctx, p.Repository, "claim", doc.manifest()); err != nil {
+			return err
+		}
+		a, err := p.get(ctx, blobPath(p.Repository, secret.digest))
+		return first(err, a.wantIf(err, http.StatusNotFound))
+	},
+}
+
+var sec03 = &Check{
+	ID: "sec-03", Level: Must, Silent: true, Spec: "isolation", Requires: list{ping01},
+	Doc:   "no path leads out of the registry's storage",
+	Hurts: "operators: files of the machine are served",
+	Run: func(ctx context.Context, p *Probe) error {
+		up := strings.Repeat("..%2f", 8) + "etc%2fpasswd"
+		for _, path := range []string{
+			"/v2/" + p.Repository + "/manifests/" + up, "/v2/" + p.Repository + "/blobs/" + up, "/v2/" + p.Repository + "/blobs/uploads/" + up,
+			"/v2/" + up + "/tags/list", "/v2/" + strings.ReplaceAll(up, "%2f", "/") + "/tags/list", "/v2/" + p.Repository + "/blobs/sha256:" + up,
+		} {
+			a, err := p.get(ctx, path)
+			if err != nil {
+				return err
+			}
+			if a.status == http.StatusOK || strings.Contains(string(a.body), "root:") {
+				return a.violation("nothing", a.said()+" with "+count(len(a.body), "byte"))
+			}
+		}
+		return nil
+	},
+}
+
+var sec04 = &Check{
+	ID: "sec-04", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{ping01},
+	Doc:   "names of repositories that the specification forbids are refused",
+	Hurts: "clients, none of which can pull them; scripts that take names for safe",
+	Run: func(ctx context.Context, p *Probe) error {
+		for _, name := range []string{"UPPER", "a..b", "-front", "back-", "under___score", "sp%20ace", "per%25cent"} {
+			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository + "/" + name), body: []byte{}})
+			if err = first(err, a.refusedIf(err)); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+var sec06 = &Check{
+	ID: "sec-06", Level: May, Silent: true, Spec: "content sniffing", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "blobs are sent with X-Content-Type-Options: nosniff",
+	Hurts: "whoever opens the registry in an old browser: it guesses the type of a blob",
+	Run: withBlob(50, func(ctx context.Context, p *Probe, b blob) error {
+		a, err := p.get(ctx, blobPath(p.Repository, b.digest))
+		if err != nil {
+			return err
+		}
+		return a.has("X-Content-Type-Options", "nosniff")
+	}),
+}
+
+var sec08 = &Check{
+	ID: "sec-08", Level: May, Silent: true, Spec: "forwarded addresses", Requires: list{mono02},
+	Doc:   "the Location of an upload is not where a forged X-Forwarded-Host points",
+	Hurts: "users behind a proxy that lets the header through: their layers go elsewhere",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.send(ctx, request{
+			method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, header: header("X-Forwarded-Host", "forged.example", "X-Forwarded-Proto", "http"),
+		})
+		if err = of("mono-01", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+			return err
+		}
+		if strings.Contains(a.header.Get("Location"), "forged.example") {
+			return a.violation("a Location of the registry's own", a.header.Get("Location"))
+		}
+		return nil
+	},
+}
+
+var sec10 = &Check{
+	ID: "sec-10", Level: Must, Silent: true, Spec: "error codes", Requires: list{ping01},
+	Doc:   "a manifest that is nested a hundred thousand times is refused",
+	Hurts: "operators: anybody can stop the registry",
+	Run: func(ctx context.Context, p *Probe) error {
+		deep := `{"schemaVersion":2,"mediaType":"` + typeImage + `","x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}"
+		a, err := p.putManifest(ctx, p.Repository, "deep", rawManifest(typeImage, []byte(deep)))
+		return first(err, a.refusedIf(err))
+	},
+}
+
+var sec13 = &Check{
+	ID: "sec-13", Level: Should, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{ping01},
+	Doc:   "a request with two lengths that differ is refused",
+	Hurts: "users behind a proxy: requests of others can be smuggled in",
+	Run: func(ctx context.Context, p *Probe) error {
+		head, err := p.rawHead(http.MethodPost, uploadsPath(p.Repository), "Content-Length: 0", "Content-Length: 5")
+		if err != nil {
+			return err
+		}
+		status, err := p.raw(ctx, head+"12345", false)
+		if err != nil {
+			return err
+		}
+		if status != 0 && status < 400 {
+			return &Violation{Want: "status 400 for Content-Length 0 and 5 at once", Got: http.StatusText(status)}
+		}
+		return nil
+	},
+}
+
+func httpChecks() list { return list{http01, http06, http08, http09} }
+
+var http01 = &Check{
+	ID: "http-01", Level: May, Silent: true, Spec: "HTTP/1.1", Requires: list{ping01},
+	Doc:   "a connection carries more than one request",
+	Hurts: "every client: a push of many layers opens a connection for each request",
+	Run: func(ctx context.Context, p *Probe) error {
+		for range 5 {
+			a, err := p.get(ctx, "/v2/")
+			if err != nil {
+				return err
+			}
+			if strings.EqualFold(a.header.Get("Connection"), "close") {
+				return a.violation("a connection that stays open", "Connection: close")
+			}
+		}
+		return nil
+	},
+}
+
+var http06 = &Check{
+	ID: "http-06", Level: Must, Silent: true, Spec: "HTTP content coding", Requires: list{mono02}, Uses: list{mono03, man03},
+	Doc:   "blobs and manifests have no Content-Encoding when none was asked for",
+	Hurts: "every client: Quay's gzip broke lengths and digests",
+	Run: func(ctx context.Context, p *Probe) error {
+		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+			return err
+		}
+		for _, path := range []string{manifestPath(p.Repository, "tag"), blobPath(p.Repository, p.blob("layer image", 120).digest)} {
+			a, err := p.get(ctx, path, "Accept", acceptAll, "Accept-Encoding", "identity")
+			if err != nil {
+				return err
+			}
+			if e := a.header.Get("Content-Encoding"); e != "" && e != "identity" {
+				return a.violation("no Content-Encoding", e)
+			}
+		}
+		return nil
+	},
+}
+
+var http08 = &Check{
+	ID: "http-08", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono01},
+	Doc:   "docker, containerd, skopeo and one who says nothing get the same answers",
+	Hurts: "clients that a registry does not know: Nexus refuses their POST",
+	Run: func(ctx context.Context, p *Probe) error {
+		for _, agent := range []string{"docker/28.0.0 go/go1.23 os/linux arch/amd64", "containerd/2.0.0", "skopeo/1.9.3", ""} {
+			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, header: header("User-Agent", agent)})
+			if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+var http09 = &Check{
+	ID: "http-09", Level: Should, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
+	Doc:   "answers have a Date",
+	Hurts: "caches and clients that reckon a token's end by it",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.get(ctx, "/v2/")
+		if err != nil {
+			return err
+		}
+		if a.header.Get("Date") == "" {
+			return a.violation("a Date header", "none")
+		}
+		return nil
+	},
+}

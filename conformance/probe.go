@@ -1,0 +1,276 @@
+package conformance
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+)
+
+// exchangesKept is how many exchanges of a check a report can show.
+const exchangesKept = 40
+
+// A Probe is what a check looks with: a client of the registry and a repository
+// of the check's own. It is safe for concurrent use.
+type Probe struct {
+	// Repository is the check's own; Other is a second one.
+	Repository, Other string
+
+	base        *url.URL
+	credentials pusher.Credentials
+	transport   http.RoundTripper
+	keys        *keyring
+	clock       clock.Clock
+	timeout     time.Duration
+	seed        uint64
+	keeps       *atomic.Bool // the registry does not delete
+
+	mu        sync.Mutex // guards everything below
+	seq       int
+	exchanges wire.Trace
+	made      []string // paths to delete, in the order in which they were made
+}
+
+// A blob is content with its digest. It is printable, so that a command can
+// carry it.
+type blob struct {
+	digest digest.Digest
+	data   []byte
+}
+
+// blob makes content of so many bytes that only this name, in this check and
+// under this seed, has.
+func (p *Probe) blob(name string, size int) blob {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(p.Repository[len(p.Repository)-len(p.name()):] + "\x00" + name))
+	r := rand.New(rand.NewPCG(p.seed, h.Sum64()))
+	raw := make([]byte, size/2+8)
+	for i := 0; i < len(raw); i += 8 {
+		v := r.Uint64()
+		for j := 0; j < 8 && i+j < len(raw); j++ {
+			raw[i+j] = byte(v >> (8 * j))
+		}
+	}
+	data := []byte(hex.EncodeToString(raw))[:size]
+	return blob{digest.FromBytes(data), data}
+}
+
+// name is the last part of the repository: the check's ID.
+func (p *Probe) name() string {
+	for i := len(p.Repository) - 1; i >= 0; i-- {
+		if p.Repository[i] == '/' {
+			return p.Repository[i+1:]
+		}
+	}
+	return p.Repository
+}
+
+// began numbers an exchange.
+func (p *Probe) began() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seq++
+	return p.seq
+}
+
+func (p *Probe) ended(a *answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.exchanges) < exchangesKept {
+		p.exchanges = append(p.exchanges, a.exchange)
+	}
+}
+
+// remember notes what clean has to delete.
+func (p *Probe) remember(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made = append(p.made, path)
+}
+
+// clean deletes what the check made, the last first, as far as the registry
+// deletes at all.
+func (p *Probe) clean(ctx context.Context) {
+	p.mu.Lock()
+	made := p.made
+	p.made = nil
+	p.mu.Unlock()
+	for i := len(made) - 1; i >= 0 && !p.keeps.Load() && ctx.Err() == nil; i-- {
+		a, err := p.send(ctx, request{method: http.MethodDelete, url: made[i]})
+		if err != nil {
+			return
+		}
+		if a.status == http.StatusMethodNotAllowed || a.status == http.StatusBadRequest || a.status == http.StatusForbidden {
+			p.keeps.Store(true)
+		}
+	}
+}
+
+// of puts the ID of a check before what went wrong while a check made what it needs.
+func of(id string, err error) error {
+	var v *Violation
+	if err == nil || !errors.As(err, &v) {
+		return err
+	}
+	if inner := new(setupError); errors.As(err, &inner) {
+		return err
+	}
+	return &setupError{id, err}
+}
+
+// Paths of the protocol.
+
+func blobPath(repository string, d digest.Digest) string {
+	return "/v2/" + repository + "/blobs/" + d.String()
+}
+
+func uploadsPath(repository string) string { return "/v2/" + repository + "/blobs/uploads/" }
+
+func manifestPath(repository, reference string) string {
+	return "/v2/" + repository + "/manifests/" + reference
+}
+
+func tagsPath(repository, query string) string { return "/v2/" + repository + "/tags/list" + query }
+
+func referrersPath(repository string, d digest.Digest) string {
+	return "/v2/" + repository + "/referrers/" + d.String()
+}
+
+// get, head and remove are requests without a body. What is read is followed
+// through redirects.
+
+func (p *Probe) get(ctx context.Context, path string, headers ...string) (*answer, error) {
+	return p.read(ctx, request{method: http.MethodGet, url: path, header: header(headers...)})
+}
+
+func (p *Probe) head(ctx context.Context, path string, headers ...string) (*answer, error) {
+	return p.read(ctx, request{method: http.MethodHead, url: path, header: header(headers...)})
+}
+
+// read sends a request that changes nothing, and follows up to five redirects.
+// Credentials stay with the registry.
+func (p *Probe) read(ctx context.Context, r request) (*answer, error) {
+	a, err := p.send(ctx, r)
+	for hop := 0; err == nil && hop < 5 && a.status/100 == 3 && a.status != http.StatusNotModified; hop++ {
+		if r.url, err = a.location(); err != nil {
+			return a, err
+		}
+		a, err = p.send(ctx, r)
+	}
+	return a, err
+}
+
+func (p *Probe) remove(ctx context.Context, path string) (*answer, error) {
+	return p.send(ctx, request{method: http.MethodDelete, url: path})
+}
+
+// A session is an upload session under way.
+type session struct {
+	p        *Probe
+	last     *answer // the answer that said where it is
+	location string
+	size     int // bytes sent so far
+}
+
+// start starts an upload session, as the set-up of a check.
+func (p *Probe) start(ctx context.Context, repository string) (*session, error) {
+	a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}})
+	if err = of("mono-01", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+		return nil, err
+	}
+	s := &session{p: p}
+	return s, of("mono-02", s.moved(a))
+}
+
+// wantIf is want, unless there was an error.
+func (a *answer) wantIf(err error, statuses ...int) error {
+	if err != nil {
+		return err
+	}
+	return a.want(statuses...)
+}
+
+// moved takes the location of the session out of an answer.
+func (s *session) moved(a *answer) error {
+	location, err := a.location()
+	if err != nil {
+		return err
+	}
+	s.last, s.location = a, location
+	return nil
+}
+
+// chunk sends a chunk with its range, and follows the session.
+func (s *session) chunk(ctx context.Context, data []byte) (*answer, error) {
+	a, err := s.patch(ctx, data, fmt.Sprintf("%d-%d", s.size, s.size+len(data)-1))
+	if err != nil {
+		return a, err
+	}
+	if a.status >= 200 && a.status < 300 {
+		s.size += len(data)
+		if a.header.Get("Location") != "" {
+			return a, s.moved(a)
+		}
+	}
+	return a, nil
+}
+
+// patch sends bytes with a range as given; "" sends none, as a stream.
+func (s *session) patch(ctx context.Context, data []byte, contentRange string) (*answer, error) {
+	r := request{method: http.MethodPatch, url: s.location, body: data, after: s.last, header: header("Content-Type", "application/octet-stream")}
+	if contentRange == "" {
+		r.stream = true
+	} else {
+		r.header.Set("Content-Range", contentRange)
+	}
+	return s.p.send(ctx, r)
+}
+
+// put closes the session with the last bytes, which may be none.
+func (s *session) put(ctx context.Context, d digest.Digest, data []byte, headers ...string) (*answer, error) {
+	if data == nil {
+		data = []byte{}
+	}
+	h := header("Content-Type", "application/octet-stream")
+	for i := 0; i+1 < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	return s.p.send(ctx, request{method: http.MethodPut, url: withQuery(s.location, "digest", d.String()), body: data, after: s.last, header: h})
+}
+
+// at sends a request without a body to the session.
+func (s *session) at(ctx context.Context, method string) (*answer, error) {
+	return s.p.send(ctx, request{method: method, url: s.location, after: s.last})
+}
+
+// cancel ends the session, whatever comes of it.
+func (s *session) cancel(ctx context.Context) { _, _ = s.at(ctx, http.MethodDelete) }
+
+// push stores a blob, as the set-up of a check.
+func (p *Probe) push(ctx context.Context, repository string, blobs ...blob) error {
+	for _, b := range blobs {
+		s, err := p.start(ctx, repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.put(ctx, b.digest, b.data)
+		if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
+			return err
+		}
+		p.remember(blobPath(repository, b.digest))
+	}
+	return nil
+}

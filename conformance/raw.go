@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// raw sends bytes that are no request which net/http would send, and reads one
+// answer. With cut, it ends the connection after the bytes instead.
+//
+// Errors: a *SkipError when the target's transport is not one that dials.
+func (p *Probe) raw(ctx context.Context, text string, cut bool) (status int, err error) {
+	conn, err := p.dial(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(p.clock.Now().Add(min(p.timeout, 10*time.Second)))
+	if _, err := io.WriteString(conn, text); err != nil {
+		return 0, nil //nolint:nilerr // the registry closed first: there is no answer
+	}
+	if cut {
+		if c, ok := conn.(*net.TCPConn); ok {
+			_ = c.SetLinger(0) // a reset, as a lost line is
+		}
+		return 0, nil
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, nil //nolint:nilerr // no answer
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, nil
+}
+
+// dial opens a connection to the registry.
+func (p *Probe) dial(ctx context.Context) (net.Conn, error) {
+	t, ok := p.transport.(*http.Transport)
+	if !ok || t.Proxy != nil && p.base.Scheme == "https" && proxied(t, p.base) {
+		return nil, &SkipError{Reason: "there is no way to a socket of the registry"}
+	}
+	host := p.base.Host
+	if p.base.Port() == "" {
+		host = net.JoinHostPort(p.base.Hostname(), map[string]string{"http": "80", "https": "443"}[p.base.Scheme])
+	}
+	dial := t.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", host)
+	if err != nil || p.base.Scheme == "http" {
+		return conn, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.TLSClientConfig != nil {
+		config = t.TLSClientConfig.Clone()
+	}
+	config.ServerName, config.NextProtos = p.base.Hostname(), []string{"http/1.1"}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+func proxied(t *http.Transport, to *url.URL) bool {
+	u, err := t.Proxy(&http.Request{URL: to})
+	return err != nil || u != nil
+}
+
+// head of a raw request to an address of the registry, with what gets one in.
+func (p *Probe) rawHead(method, address string, lines ...string) (string, error) {
+	u, err := p.base.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, u.RequestURI(), u.Host)
+	if value := p.authorization(request{method: method, url: address}); value != "" && p.sameHost(u) {
+		b.WriteString("Authorization: " + value + "\r\n")
+	}
+	for _, line := range lines {
+		b.WriteString(line + "\r\n")
+	}
+	return b.String() + "\r\n", nil
+}

@@ -1,0 +1,239 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// bodyLimit is how many bytes of an answer are read.
+const bodyLimit = 16 << 20
+
+// A request is what a check sends. Its body is small and kept, so that it can be
+// sent again after a challenge.
+type request struct {
+	method string
+	url    string // a path from the registry's root, or an absolute URL
+	header http.Header
+	body   []byte
+	hasLen bool // whether a body of 0 bytes is sent with Content-Length: 0
+	stream bool // with Transfer-Encoding: chunked
+	bare   bool // without credentials
+	after  *answer
+}
+
+// An answer is what came back, or why nothing did.
+type answer struct {
+	req       request
+	status    int
+	header    http.Header
+	body      []byte
+	truncated bool // the body is larger than bodyLimit
+	url       *url.URL
+	exchange  wire.Exchange
+	err       error // no complete answer came
+}
+
+// header makes a header of pairs.
+func header(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+// send sends one request and reads the answer, whatever it is. Where the registry
+// wants to know who asks, it is told.
+//
+// Errors: ctx's when it ended; a *Violation when the registry ended the
+// connection or took too long; another when it could not be reached.
+func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
+	a := p.try(ctx, r, p.authorization(r))
+	if a.err == nil && a.status == http.StatusUnauthorized && !r.bare && p.sameHost(a.url) {
+		value, err := p.authorize(ctx, r, a)
+		if err != nil {
+			return a, err
+		}
+		if value != "" {
+			a = p.try(ctx, r, value)
+		}
+	}
+	if a.err == nil {
+		return a, nil
+	}
+	if ctx.Err() != nil {
+		return a, ctx.Err()
+	}
+	if op := new(net.OpError); errors.As(a.err, &op) && op.Op == "dial" {
+		return a, fmt.Errorf("%s: %w", p.base.Host, a.err)
+	}
+	return a, a.violation("an answer", "none: "+plainError(a.err))
+}
+
+// plainError leaves out what net/http puts before an error.
+func plainError(err error) string {
+	if u := new(url.Error); errors.As(err, &u) {
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the time limit ended it"
+	}
+	return err.Error()
+}
+
+// try sends a request once; or twice when the connection turned out to be one
+// that the registry had closed meanwhile, which it may.
+func (p *Probe) try(ctx context.Context, r request, authorization string) *answer {
+	a, reused := p.once(ctx, r, authorization)
+	if a.err != nil && reused && ctx.Err() == nil && a.status == 0 {
+		a, _ = p.once(ctx, r, authorization)
+	}
+	return a
+}
+
+func (p *Probe) once(ctx context.Context, r request, authorization string) (a *answer, reused bool) {
+	a = &answer{req: r}
+	ctx, cancel := p.clock.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	req, err := p.newRequest(ctx, r, authorization)
+	if err != nil {
+		a.err = err
+		return a, false
+	}
+	a.url = req.URL
+	recorder := wire.NewRecorder(p.clock, nil)
+	seq := p.began()
+	resp, err := recorder.Transport(p.transport).RoundTrip(req)
+	if err == nil {
+		a.status, a.header = resp.StatusCode, resp.Header
+		a.body, err = io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
+		if len(a.body) > bodyLimit {
+			a.body, a.truncated = a.body[:bodyLimit], true
+		}
+		_ = resp.Body.Close()
+	}
+	a.err = err
+	if t := recorder.Trace(); len(t) > 0 {
+		a.exchange = t[len(t)-1]
+	}
+	a.exchange.Seq = seq
+	p.ended(a)
+	return a, reused
+}
+
+func (p *Probe) newRequest(ctx context.Context, r request, authorization string) (*http.Request, error) {
+	target := r.url
+	if strings.HasPrefix(target, "/") {
+		target = p.base.Scheme + "://" + p.base.Host + p.base.Path + target
+	}
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	if host := r.header.Get("Host"); host != "" {
+		req.Host = host
+		req.Header.Del("Host")
+	}
+	if _, set := req.Header["User-Agent"]; !set {
+		req.Header.Set("User-Agent", "pushcheck")
+	}
+	if r.stream {
+		req.ContentLength, req.GetBody = -1, nil
+		req.Body = io.NopCloser(bytes.NewReader(r.body))
+	}
+	if authorization != "" && p.sameHost(req.URL) {
+		req.Header.Set("Authorization", authorization)
+	}
+	return req, nil
+}
+
+// sameHost reports whether an address is the registry's own: credentials go
+// nowhere else, and never from https to http.
+func (p *Probe) sameHost(u *url.URL) bool {
+	return u != nil && u.Host == p.base.Host && u.Scheme == p.base.Scheme
+}
+
+// location is where the answer points, made absolute.
+func (a *answer) location() (string, error) {
+	said := a.header.Get("Location")
+	if said == "" {
+		return "", a.violation("a Location header", "none")
+	}
+	u, err := a.url.Parse(said)
+	if err != nil {
+		return "", a.violation("a Location that is a URL", said)
+	}
+	return u.String(), nil
+}
+
+// withQuery adds to the query of a URL and keeps what is there as it is.
+func withQuery(address, key, value string) string {
+	sep := "?"
+	if strings.Contains(address, "?") {
+		sep = "&"
+	}
+	return address + sep + key + "=" + url.QueryEscape(value)
+}
+
+// violation is what a check returns when this answer is not what it should be.
+func (a *answer) violation(want, got string) error {
+	e := a.exchange
+	return &Violation{Want: want, Got: got, Exchange: &e, Curl: a.curl()}
+}
+
+// want demands one of some statuses.
+func (a *answer) want(statuses ...int) error {
+	var words []string
+	for _, s := range statuses {
+		if a.status == s {
+			return nil
+		}
+		words = append(words, fmt.Sprint(s))
+	}
+	return a.violation("status "+strings.Join(words, " or "), a.said())
+}
+
+// refused demands a status of the client's fault.
+func (a *answer) refused() error {
+	if a.status >= 400 && a.status < 500 {
+		return nil
+	}
+	return a.violation("a status from 400 to 499", a.said())
+}
+
+// said is the answer in a few words: its status, and the code of its error.
+func (a *answer) said() string {
+	text := fmt.Sprint(a.status)
+	if codes := a.codes(); len(codes) > 0 {
+		text += " " + strings.Join(codes, ",")
+	}
+	return text
+}
+
+// first is the first of several errors.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

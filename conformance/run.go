@@ -1,0 +1,218 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Run runs checks against a registry. The report has a verdict for each selected
+// check, and for each that one of them requires, in the order of the list.
+//
+// Errors: ErrTarget and ErrOptions for what cannot be meant; ctx's when it ended.
+// What is wrong with the registry, or keeps it from being looked at, is in the
+// report.
+func Run(ctx context.Context, t Target, o Options) (*Report, error) {
+	base, err := t.base()
+	if err != nil {
+		return nil, err
+	}
+	selected, err := o.Select()
+	if err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	r := &runner{
+		target: t, options: o, base: base, keys: &keyring{tokens: map[string]string{}},
+		nonce: strconv.FormatInt(o.Clock.Now().UnixNano(), 36),
+		slots: make(chan struct{}, o.Parallel), states: map[*Check]*state{},
+	}
+	transport, stop := t.Transport, func() {}
+	if transport == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // net/http says so
+		own.MaxIdleConnsPerHost = 10
+		transport, stop = own, own.CloseIdleConnections
+	}
+	r.transport = transport
+	defer stop()
+	for _, c := range selected {
+		r.states[c] = &state{done: make(chan struct{})}
+	}
+	var all sync.WaitGroup
+	for _, c := range selected {
+		all.Go(func() { r.check(ctx, c) })
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	report := &Report{Target: t.URL, Profile: o.Profile, Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: secretsOf(t)}
+	for _, c := range selected {
+		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
+	}
+	return report, nil
+}
+
+func secretsOf(t Target) []string {
+	var list []string
+	for _, s := range []string{t.Credentials.Password, t.Credentials.IdentityToken, t.Credentials.RegistryToken} {
+		if s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// A runner is one Run under way.
+type runner struct {
+	target    Target
+	options   Options
+	base      *url.URL
+	transport http.RoundTripper
+	keys      *keyring
+	nonce     string // tells this run's repositories from those of any other
+	slots     chan struct{}
+	keeps     atomic.Bool
+	states    map[*Check]*state // not changed while checks run
+	telling   sync.Mutex        // held while Progress runs
+}
+
+// A state is a check's verdict, once done is closed.
+type state struct {
+	done    chan struct{}
+	verdict Verdict
+}
+
+// place is under what all repositories of the run are.
+func (r *runner) place() string { return r.target.prefix() + "/" + r.nonce }
+
+// check waits for what a check requires, and runs it.
+func (r *runner) check(ctx context.Context, c *Check) {
+	s := r.states[c]
+	defer close(s.done)
+	s.verdict = Verdict{Check: c}
+	for _, used := range c.Uses {
+		if other := r.states[used]; other != nil {
+			<-other.done
+		}
+	}
+	for _, required := range c.Requires {
+		other := r.states[required]
+		if other == nil {
+			continue // skipped on demand
+		}
+		<-other.done
+		if other.verdict.broken() {
+			s.verdict.block(&other.verdict)
+			r.tell(s.verdict)
+			return
+		}
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	s.verdict = r.run(ctx, c, "")
+	if v := s.verdict.Violation; v != nil && strings.Contains(v.Got, "time limit") {
+		s.verdict = r.run(ctx, c, "-again")
+	}
+	<-r.slots
+	r.tell(s.verdict)
+}
+
+// block says that a verdict hangs on another one.
+func (v *Verdict) block(on *Verdict) {
+	v.Word, v.BlockedBy = BlockedBy, on.Check.ID
+	if on.Word == BlockedBy {
+		v.BlockedBy = on.BlockedBy
+	}
+	v.Reason = "needs " + v.BlockedBy
+	if on.Word == Unsupported {
+		v.Word, v.BlockedBy, v.Reason = Unsupported, "", on.Reason
+	}
+}
+
+func (r *runner) tell(v Verdict) {
+	if r.options.Progress == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.options.Progress(v)
+}
+
+// run runs a check in a new repository.
+func (r *runner) run(ctx context.Context, c *Check, suffix string) Verdict {
+	repository := r.place() + "/" + c.ID + suffix
+	p := &Probe{
+		Repository: repository, Other: r.place() + "/other/" + c.ID + suffix,
+		base: r.base, credentials: r.target.Credentials, transport: r.transport, keys: r.keys,
+		clock: r.options.Clock, timeout: r.options.Timeout, seed: r.options.Seed, keeps: &r.keeps,
+	}
+	began := r.options.Clock.Now()
+	err := guarded(ctx, c, p)
+	v := r.judge(c, err)
+	v.Elapsed = r.options.Clock.Now().Sub(began)
+	v.Exchanges = p.exchanges
+	p.clean(ctx)
+	return v
+}
+
+// guarded runs a check. One that panics is one that could not tell.
+func guarded(ctx context.Context, c *Check, p *Probe) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("check %s itself is wrong: %v", c.ID, x)
+		}
+	}()
+	return c.Run(ctx, p)
+}
+
+// judge makes a verdict of what a check returned.
+func (r *runner) judge(c *Check, err error) Verdict {
+	v := Verdict{Check: c, Word: Pass}
+	var skip *SkipError
+	var setup *setupError
+	var violation *Violation
+	switch {
+	case err == nil:
+	case errors.As(err, &skip):
+		v.Word, v.Reason = Unsupported, skip.Reason
+		if skip.FellBack {
+			v.Word = FellBack
+		}
+	case errors.As(err, &setup) && setup.of != c.ID && r.failed(setup.of):
+		v.Word, v.BlockedBy, v.Reason = BlockedBy, setup.of, "needs "+setup.of
+	case errors.As(err, &violation):
+		v.Word, v.Reason, v.Violation = wordOf(c.Level), violation.Error(), violation
+		if setup != nil && setup.of != c.ID {
+			v.Word, v.Reason = Fail, "what "+setup.of+" looks at did not work this time: "+v.Reason
+		}
+	default:
+		v.Word, v.Reason = Errored, err.Error()
+	}
+	return v
+}
+
+// failed reports whether a check has run by now and did not pass.
+func (r *runner) failed(id string) bool {
+	for c, s := range r.states {
+		if c.ID != id {
+			continue
+		}
+		select {
+		case <-s.done:
+			return s.verdict.broken()
+		default:
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/pusher"
+)
+
+// A Target is the registry to look at.
+type Target struct {
+	// URL is where it answers, without /v2/: "https://registry.example:5000".
+	URL string
+	// Credentials go to the registry's host and to the realm that it names, and
+	// nowhere else. Zero is nobody.
+	Credentials pusher.Credentials
+	// Transport sends the requests; nil is net/http's with ten connections. Its
+	// owner closes its connections.
+	Transport http.RoundTripper
+	// Prefix is the first part of every repository that is written to; "" is
+	// "pushcheck".
+	Prefix string
+}
+
+// Options say what to run and how. The zero value runs the docker-push profile.
+type Options struct {
+	// Checks is what there is to choose from; nil is Checks().
+	Checks  []*Check
+	Profile string   // one of Profiles(); "" is "docker-push"
+	Run     []string // IDs, groups or patterns of path.Match to choose from the profile's, or from all when Profile is ""
+	Skip    []string // of the same form
+	Level   Level    // none that weighs less; 0 is all
+	Seed    uint64   // makes all content; the same seed makes the same bytes
+	// Parallel is how many checks run at a time; 0 is 4.
+	Parallel int
+	// Timeout is how long one request may take; 0 is 30 s.
+	Timeout time.Duration
+	Clock   clock.Clock // nil is the real one
+	// Progress, when not nil, is called with each verdict as it is reached, one at
+	// a time.
+	Progress func(Verdict)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Checks == nil {
+		o.Checks = Checks()
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 4
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real()
+	}
+	return o
+}
+
+// ErrTarget says that a Target or Options cannot be meant.
+var ErrTarget = errors.New("wrong target")
+
+// base checks the target and returns where it is.
+func (t Target) base() (*url.URL, error) {
+	text := t.URL
+	if !strings.Contains(text, "://") {
+		return nil, fmt.Errorf("%w: %q has no scheme; write http:// or https:// before it", ErrTarget, text)
+	}
+	u, err := url.Parse(strings.TrimSuffix(strings.TrimSuffix(text, "/"), "/v2"))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrTarget, err)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%w: %q is neither http nor https", ErrTarget, text)
+	case u.Host == "":
+		return nil, fmt.Errorf("%w: %q names no host", ErrTarget, text)
+	case u.User != nil:
+		return nil, fmt.Errorf("%w: the address has credentials in it; give them apart", ErrTarget)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%w: %q is more than an address", ErrTarget, text)
+	}
+	return u, nil
+}
+
+func (t Target) prefix() string {
+	if t.Prefix == "" {
+		return "pushcheck"
+	}
+	return strings.Trim(t.Prefix, "/")
+}

@@ -1,0 +1,19 @@
+package conformance
+
+import "strconv"
+
+// count is "one byte" or "12 bytes".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "one " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// quoteOr is a text in quotes, or "none".
+func quoteOr(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return strconv.Quote(s)
+}

@@ -171,7 +171,8 @@ func (p program) serve(t *testing.T, args ...string) (host string, log func() st
 }
 
 // startDebianRegistry starts Debian's docker-registry 2.8.2 with schema 1 enabled.
-func startDebianRegistry(t *testing.T) (host string) {
+// more is what its configuration has besides.
+func startDebianRegistry(t *testing.T, more ...string) (host string) {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
@@ -181,7 +182,7 @@ storage:
     rootdirectory: `+filepath.Join(dir, "storage")+`
 http:
   addr: 127.0.0.1:0
-`), 0o644))
+`+strings.Join(more, "")), 0o644))
 	cmd := exec.Command("docker-registry", "serve", config)
 	cmd.Env = append(os.Environ(), "REGISTRY_COMPATIBILITY_SCHEMA1_ENABLED=true", "OTEL_TRACES_EXPORTER=none")
 	host, _ = startAndFind(t, cmd, func() (io.ReadCloser, error) { return cmd.StderrPipe() }, regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,7 +26,8 @@ func newEngine(o outside) *cobra.Command {
 		Use:   "engine",
 		Short: "be the engine that a docker command line talks to",
 		Long: `engine speaks docker's Engine API as far as pushing needs it, and pushes as the
-docker of an era does. Point any docker command line at it with DOCKER_HOST.`,
+docker of an era does. Point any docker command line at it with DOCKER_HOST. An
+interrupt ends it, and the pushes under way.`,
 		Example: `  pushcheck engine --listen 127.0.0.1:2375
   DOCKER_HOST=tcp://127.0.0.1:2375 docker load -i app.tar
   DOCKER_HOST=tcp://127.0.0.1:2375 docker push 127.0.0.1:5000/lib/app`,
@@ -94,11 +94,11 @@ func serveEngine(ctx context.Context, f engineFlags, o outside) error {
 	} else if path, ok := cutUnix(f.listen); ok {
 		host = "unix://" + path
 	}
-	fmt.Fprintf(o.stdout, "export DOCKER_HOST=%s\n", host)
+	fmt.Fprintf(o.stdout, "export DOCKER_HOST=%s\nready; an interrupt ends it\n", host)
 	if err := e.Serve(ctx, l); err != nil {
 		return broken("", err)
 	}
-	return &exitError{code: 130, err: errors.New("interrupted; pushes under way have been given up")}
+	return nil
 }
 
 // cutUnix is the path of unix://PATH, whole.

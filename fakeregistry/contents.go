@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -24,7 +25,8 @@ func (c contents) recognise(r *http.Request) []digest.Digest {
 	r.Body = &peeked{Reader: bytes.NewReader(head), rest: r.Body, err: err}
 	var found []digest.Digest
 	for _, one := range c {
-		if r.ContentLength > 0 && one.Size != r.ContentLength || errors.Is(err, io.EOF) && one.Size != int64(n) {
+		whole := r.Header.Get("Content-Range") == "" // else it is a chunk
+		if whole && (r.ContentLength > 0 && one.Size != r.ContentLength || errors.Is(err, io.EOF) && one.Size != int64(n)) {
 			continue
 		}
 		want := one.Head[:min(len(one.Head), headLimit)]
@@ -32,6 +34,27 @@ func (c contents) recognise(r *http.Request) []digest.Digest {
 			found = append(found, one.Digest)
 		}
 	}
+	return found
+}
+
+// begun is what sessions began to upload: later chunks do not show it. It is safe
+// for concurrent use.
+type begun struct {
+	mu        sync.Mutex // guards bySession
+	bySession map[string][]digest.Digest
+}
+
+// know gives what a session uploads, from what its request may be.
+func (b *begun) know(session string, found []digest.Digest) []digest.Digest {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(found) == 0 {
+		return b.bySession[session]
+	}
+	if b.bySession == nil {
+		b.bySession = map[string][]digest.Digest{}
+	}
+	b.bySession[session] = found
 	return found
 }
 

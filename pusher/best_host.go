@@ -78,11 +78,14 @@ func (h *bestHost) do(ctx context.Context, c call) (*answer, error) {
 	}
 	for n := 1; ; n++ {
 		a, err := h.authorized(ctx, c)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		if a != nil {
 			a.tries = n
+		}
+		if ctx.Err() != nil {
+			if err == nil && a.ok() {
+				return a, nil // what it opened wants to be closed
+			}
+			return nil, ctx.Err()
 		}
 		if err == nil && !a.passing() || err != nil && !h.passingError(err) || n >= tries {
 			return a, err
@@ -118,9 +121,11 @@ func (h *bestHost) passingError(err error) bool {
 	return h.linked || h.root.Scheme != "https" || !h.job.Endpoint.Insecure
 }
 
-// authorized makes a call once, and once more when a new token may help.
+// authorized makes a call once, and again when a new token may help. A token may
+// die while another request that it was renewed for is under way: that is seen
+// twice at the most.
 func (h *bestHost) authorized(ctx context.Context, c call) (*answer, error) {
-	for again := false; ; again = true {
+	for again := 0; ; again++ {
 		value, turn := "", 0
 		if !c.bare {
 			var err error
@@ -129,7 +134,7 @@ func (h *bestHost) authorized(ctx context.Context, c call) (*answer, error) {
 			}
 		}
 		a, err := h.follow(ctx, c, value)
-		if err != nil || a.status != http.StatusUnauthorized || c.bare || again {
+		if err != nil || a.status != http.StatusUnauthorized || c.bare || again == 2 {
 			return a, err
 		}
 		if err := h.auth.renew(ctx, turn, a); err != nil {

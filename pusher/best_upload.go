@@ -334,7 +334,19 @@ func (u *bestUpload) cancel(ctx context.Context) {
 	}
 	own, cancel := u.job.Clock.WithTimeout(context.WithoutCancel(ctx), bestFarewell)
 	defer cancel()
-	a, err := u.host.do(own, call{method: http.MethodDelete, address: u.location, tries: 3})
+	var a *answer
+	var err error
+	for range 2 {
+		a, err = u.host.do(own, call{method: http.MethodDelete, address: u.location, tries: 3})
+		if err != nil || a.ok() || a.status == http.StatusNotFound {
+			break
+		}
+		// some want to hear first what they have (distribution, after a transfer broke off)
+		state, asked := u.host.do(own, call{method: http.MethodGet, address: u.location, tries: 2})
+		if asked != nil || !state.ok() || u.moved(state) != nil {
+			break
+		}
+	}
 	u.location = ""
 	if err == nil && !a.ok() && a.status != http.StatusNotFound {
 		err = a.err()

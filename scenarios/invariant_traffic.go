@@ -99,6 +99,9 @@ func patience(p *seenPush) []finding {
 			continue
 		}
 		for _, later := range p.trace[i+1:] {
+			if later.Seq <= e.Until { // it was under way when the answer came
+				continue
+			}
 			if later.Route.Op != e.Route.Op || about(later) != about(e) || later.Request.Host != e.Request.Host || !later.reached() {
 				continue
 			}

@@ -27,7 +27,7 @@ func (r *Recorder) Dial(dial func(ctx context.Context, network, addr string) (ne
 		r.links[c.link] = c
 		r.mu.Unlock()
 		if a, ok := ctx.Value(attemptKey{}).(*attempt); !ok || a.dialled(c) {
-			c.wait()
+			c.wait(a)
 		}
 		return c, nil
 	}
@@ -42,8 +42,9 @@ type conn struct {
 
 	number int // 0 until an exchange used it; guarded by recorder.mu
 
-	mu      sync.Mutex // guards waiting and closed
+	mu      sync.Mutex // guards everything below
 	waiting bool       // the clock counts a worker as the client of this link
+	user    *attempt   // who waits; net/http gives a connection to the next while the one before still reads
 	closed  bool
 }
 
@@ -66,7 +67,7 @@ func (c *conn) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.abandon()
+	c.abandon(nil)
 	c.recorder.mu.Lock()
 	if c.recorder.links[c.link] == c {
 		delete(c.recorder.links, c.link)
@@ -76,20 +77,22 @@ func (c *conn) Close() error {
 }
 
 // wait tells the clock that a worker is about to wait on the link.
-func (c *conn) wait() {
+func (c *conn) wait(by *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.user = by
 	if !c.waiting && !c.closed {
 		c.waiting = true
 		c.recorder.clock.Connected(c.link)
 	}
 }
 
-// abandon tells the clock that nobody waits on the link any more.
-func (c *conn) abandon() {
+// abandon tells the clock that nobody waits on the link any more, unless somebody
+// else than by does. nil is whoever waits.
+func (c *conn) abandon(by *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting {
+	if c.waiting && (by == nil || c.user == nil || c.user == by) {
 		c.waiting = false
 		c.recorder.clock.Abandon(c.link)
 	}

@@ -12,8 +12,11 @@ import (
 // An Exchange is one request and what came back, as seen from where it was
 // recorded. It is a value: nothing in it is shared with the running push.
 type Exchange struct {
-	Seq  int // order in which requests began, from 1
-	Conn int // number of the connection in the trace, from 1; 0 when none was opened
+	Seq int // order in which requests began, from 1
+	// Until is the Seq of the youngest exchange that had begun when this one ended:
+	// those between ran beside it. 0 while it is open. Not part of a trace's text form.
+	Until int
+	Conn  int // number of the connection in the trace, from 1; 0 when none was opened
 	// Link is the client's end of the connection ("127.0.0.1:40312"). It is the same
 	// on both sides and ties a client-side exchange to a server-side one. It is
 	// not part of a trace's text form.

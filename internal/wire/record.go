@@ -45,6 +45,9 @@ func (r *record) received(p []byte, eof bool) {
 // end closes the exchange, once, and tells the recorder's listener.
 func (r *record) end(f Failure, text string) {
 	now := r.owner.clock.Now()
+	r.owner.mu.Lock()
+	until := r.owner.seq
+	r.owner.mu.Unlock()
 	r.mu.Lock()
 	if r.ended {
 		r.mu.Unlock()
@@ -54,7 +57,7 @@ func (r *record) end(f Failure, text string) {
 	if !r.marked {
 		r.e.Failure, r.e.Err = f, text
 	}
-	r.e.Elapsed = now.Sub(r.began)
+	r.e.Elapsed, r.e.Until = now.Sub(r.began), until
 	r.e.Request.Body = r.request.end()
 	r.e.Response.Body = r.response.end()
 	r.e.Fault = r.faults.String()

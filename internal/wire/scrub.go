@@ -102,7 +102,7 @@ func (s *Scrubber) text(text string) string { return s.secrets.mask(s.terms.repl
 
 // exchange scrubs e in place.
 func (s *Scrubber) exchange(e Exchange) Exchange {
-	e.Link = ""
+	e.Link, e.Until = "", 0
 	if !s.KeepTimes {
 		e.At, e.Elapsed = 0, 0
 	}

@@ -65,6 +65,7 @@ type attempt struct {
 	used    *conn // the connection that carries the request
 	before  int64 // used.written when it was taken
 	renewed bool  // rec was begun for a second sending that has no connection yet
+	dials   []string // names under which the clock knows that the request waits for a dial
 	over    bool
 	ahead   bool // the body was measured ahead; set before the transport is called
 }
@@ -187,11 +188,12 @@ func (a *attempt) dialled(c *conn) bool {
 // gotConn is called when the transport has a connection ready for the request.
 func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	c := a.recorder.connOf(info.Conn)
-	c.wait()
+	c.wait(a)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.dropDials()
 	if a.opened != nil && a.opened != c {
-		a.opened.abandon()
+		a.opened.abandon(a)
 	}
 	if a.used != nil && !a.renewed {
 		a.renew()
@@ -214,7 +216,7 @@ func (a *attempt) again() *record {
 // renew prepares for a second sending: what went out on a dead connection was
 // an exchange of its own, what never left was not. The caller holds mu.
 func (a *attempt) renew() {
-	a.used.abandon()
+	a.used.abandon(a)
 	if a.used.written.Load() == a.before {
 		if a.ahead {
 			return
@@ -248,17 +250,18 @@ func (r *record) place(c *conn, number int) {
 func (a *attempt) fail(err error) {
 	a.mu.Lock()
 	a.over = true
+	a.dropDials()
 	rec, opened, used := a.rec, a.opened, a.used
 	a.mu.Unlock()
 	handshake := used == nil && opened != nil && a.req.URL.Scheme == "https"
 	if opened != nil {
-		opened.abandon()
+		opened.abandon(a)
 		if used == nil {
 			rec.place(opened, a.recorder.numberOf(opened))
 		}
 	}
 	if used != nil {
-		used.abandon()
+		used.abandon(a)
 	}
 	if a.ahead && used == nil { // it never left
 		rec.forgetBody()
@@ -289,7 +292,7 @@ func (a *attempt) answer(resp *http.Response) {
 
 func (a *attempt) finish(rec *record, used *conn, f Failure, text string) {
 	if used != nil {
-		used.abandon()
+		used.abandon(a)
 	}
 	rec.end(f, text)
 }

@@ -125,7 +125,7 @@ func lastLines(text string, n int) string {
 }
 
 // TestE2EDockerLogin: who docker says one is.
-func TestE2EDockerLogin(t *testing.T) {
+func TestE2EDockerLogin(t *testing.T) { //nolint:tparallel // docker keeps logins in one file
 	t.Parallel()
 	pushcheck := build(t)
 	d := pushcheck.startEngine(t)

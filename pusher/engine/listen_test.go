@@ -50,7 +50,7 @@ func TestUnixSocket(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("sockets have no mode there")
 	}
-	dir, err := os.MkdirTemp("", "sock") // short: a socket's path is at most about 100 bytes
+	dir, err := os.MkdirTemp("", "sock") //nolint:usetesting // short: a socket's path is at most about 100 bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "s")

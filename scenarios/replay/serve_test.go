@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +103,6 @@ func TestServeErrors(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		v := replay.Unservable(row.step, err)
 		require.False(t, v.Equal())
-		require.True(t, strings.Contains(v.Unplayable.Error(), want))
+		require.ErrorContains(t, v.Unplayable, want)
 	}
 }

@@ -28,11 +28,24 @@ type bench struct {
 	// later does something after a while, in a goroutine of the server's own; nil
 	// without a server.
 	later func(d time.Duration, do func())
-	skew  atomic.Int64 // how far the server's time of day has jumped
+	lines lines
+	done  <-chan struct{} // closed when the server is; nil without a server
+	skew  atomic.Int64    // how far the server's time of day has jumped
 }
 
 // now is the server's time of day. How much time passes is the clock's affair.
 func (b *bench) now() time.Time { return b.clock.Now().Add(time.Duration(b.skew.Load())) }
+
+// used notes that a connection has carried a request, before the client can see
+// its answer's end.
+func (b *bench) used(r *http.Request, returned bool) {
+	if c := connOf(r.Context()); c != nil {
+		c.lastUse.Store(b.clock.Now().UnixNano())
+	}
+	if r.Close || !returned {
+		b.lines.leave(r.RemoteAddr)
+	}
+}
 
 type benchKey struct{}
 
@@ -46,7 +59,7 @@ func benchOf(ctx context.Context) *bench {
 
 // query looks at a request as faults see it.
 func (b *bench) query(r *http.Request) *query {
-	q := &query{r: r, route: wire.ParseRoute(r.Method, r.URL), link: r.RemoteAddr}
+	q := &query{r: r, route: wire.ParseRoute(r.Method, r.URL), link: r.RemoteAddr, now: b.clock.Now()}
 	if len(b.contents) > 0 && q.route.Digest == "" && (q.route.Op == wire.OpUploadPatch || q.route.Op == wire.OpUploadPut) {
 		q.known = b.contents.recognise(r)
 	}

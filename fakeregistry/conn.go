@@ -23,10 +23,12 @@ type conn struct {
 	// patient puts before off until the server has sent something.
 	patient   bool
 	wantsCert bool        // whether the client should have shown a certificate
+	line      string      // see lines; "" when it was dialled, or nobody counts
 	forget    func(*conn) // called when it is closed
 
-	silent   atomic.Bool // whether "100 Continue" is swallowed
-	answered atomic.Bool // whether the server has sent something
+	silent   atomic.Bool  // whether "100 Continue" is swallowed
+	answered atomic.Bool  // whether the server has sent something
+	lastUse  atomic.Int64 // when a request ended last, in ns; 0 when none did
 
 	mu     sync.Mutex // guards everything below
 	cancel context.CancelFunc

@@ -20,22 +20,44 @@ import (
 // far as that is possible: what is refused here is accepted and reset there, and
 // names are not looked up at all.
 func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	target, ops := s.resolve(addr)
-	if err := s.faults.dial(ctx, network, addr, target != "", ops...); err != nil {
+	t := s.resolve(addr)
+	if t.addr != "" && s.faults.limitsLines() {
+		t.line = s.bench.lines.enter("")
+	}
+	nc, err := s.open(ctx, network, addr, t)
+	switch {
+	case t.line == "":
+		return nc, err
+	case err != nil:
+		s.bench.lines.leave(t.line)
+		return nil, err
+	}
+	link := nc.LocalAddr().String()
+	s.bench.lines.rename(t.line, link)
+	return &linedConn{nc, &s.bench.lines, link}, nil
+}
+
+// open is Dial once it is known where it leads.
+func (s *Server) open(ctx context.Context, network, addr string, t target) (net.Conn, error) {
+	to, err := s.faults.dial(ctx, network, addr, t)
+	if err != nil {
 		return nil, err
 	}
 	var d net.Dialer
-	if target == "" {
+	if to != "" && to != t.addr {
+		return d.DialContext(ctx, network, to)
+	}
+	if t.addr == "" {
 		return d.DialContext(ctx, network, addr)
 	}
 	if s.down() {
-		return nil, refused(network, target)
+		return nil, refused(network, t.addr)
 	}
 	if !s.faults.strikesDials() {
-		return d.DialContext(ctx, network, target)
+		return d.DialContext(ctx, network, t.addr)
 	}
 	s.dials.begin()
-	nc, err := d.DialContext(ctx, network, target)
+	nc, err := d.DialContext(ctx, network, t.addr)
 	link := ""
 	if err == nil {
 		link = nc.LocalAddr().String()
@@ -46,29 +68,38 @@ func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 
 // resolve finds where an address leads, "" when it is not the server's, and what
 // opening a connection to it counts as.
-func (s *Server) resolve(addr string) (target string, ops []wire.Op) {
+func (s *Server) resolve(addr string) target {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", []wire.Op{wire.OpConnect}
+		return target{ops: []wire.Op{wire.OpConnect}}
 	}
+	var ops []wire.Op
 	if net.ParseIP(host) == nil {
 		ops = append(ops, wire.OpDNS)
 	}
 	ops = append(ops, wire.OpConnect)
 	if s.tokens != nil && strings.EqualFold(addr, s.tokens.addr) {
-		return s.tokens.addr, append(ops, wire.OpToken)
+		return target{addr: s.tokens.addr, ops: append(ops, wire.OpToken)}
 	}
 	_, own, _ := net.SplitHostPort(s.gate.addr)
 	known := slices.ContainsFunc(s.names, func(n string) bool { return strings.EqualFold(n, host) })
 	if known || strings.EqualFold(addr, s.gate.addr) || host == "localhost" && port == own {
-		return s.gate.addr, ops
+		return target{addr: s.gate.addr, ops: ops}
 	}
-	return "", ops
+	return target{ops: ops}
 }
 
 // refused is what a client sees when nothing listens at an address.
 func refused(network, addr string) error {
-	op := &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	return dialError(network, addr, os.NewSyscallError("connect", syscall.ECONNREFUSED))
+}
+
+// dialError is what a client sees of a dial that came to nothing.
+func dialError(network, addr string, err error) error {
+	op := &net.OpError{Op: "dial", Net: network, Err: err}
+	if host, _, serr := net.SplitHostPort(addr); serr != nil || net.ParseIP(host) == nil {
+		return op
+	}
 	if a, err := net.ResolveTCPAddr(network, addr); err == nil { // an address in digits looks nothing up
 		op.Addr = a
 	}

@@ -1,6 +1,7 @@
 package fakeregistry
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -224,7 +225,9 @@ type realmRefused struct{}
 // Class implements Classed.
 func (realmRefused) Class() Class { return ClassBreak }
 
-func (realmRefused) dial(network, addr string) error { return refused(network, addr) }
+func (realmRefused) dial(_ context.Context, _ *strike, network, addr string) (string, error) {
+	return "", refused(network, addr)
+}
 
 func (realmRefused) accept(_ *strike, c *conn) bool {
 	c.reset()

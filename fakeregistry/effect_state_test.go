@@ -85,6 +85,7 @@ func TestCommitLostIsStored(t *testing.T) {
 	if len(store.TagMap("lib/app")) != 1 {
 		t.Error("the tag is not there")
 	}
+	waitFor(t, "the exchange to end", func() bool { return !s.Trace()[len(s.Trace())-1].Open })
 	if f := s.Fired(); len(f) != 1 || !f[0].Done {
 		t.Errorf("fired %+v, want one that is Done", f)
 	}

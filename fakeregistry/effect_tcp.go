@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func tcpKinds() []Kind { return append(cutKinds(), paceKinds()...) }
+func tcpKinds() []Kind { return slices.Concat(cutKinds(), lineKinds(), paceKinds()) }
 
 // cutKinds are connections that are not opened or break.
 func cutKinds() []Kind {
@@ -89,7 +90,9 @@ var (
 // A refusal is a port at which nobody listens.
 type refusal struct{ connFault }
 
-func (refusal) dial(network, addr string) error { return refused(network, addr) }
+func (refusal) dial(_ context.Context, _ *strike, network, addr string) (string, error) {
+	return "", refused(network, addr)
+}
 
 func (refusal) accept(_ *strike, c *conn) bool {
 	c.reset()

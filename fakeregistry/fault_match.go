@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -59,6 +60,8 @@ type query struct {
 	route wire.Route
 	link  string
 	known []digest.Digest // what the body may be, by how it begins
+	now   time.Time
+	lines int64 // how many connections there are, where a connection is opened and a fault limits them
 }
 
 // digest is what the request is about, as far as it is known.

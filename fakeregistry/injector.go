@@ -248,6 +248,7 @@ func (in *injector) ask(r *rule, q *query, hits []hit) []hit {
 
 // settle is called when a request has ended.
 func (in *injector) settle(q *query, w *statusWriter, hits []hit, did, returned bool) {
+	in.bench.used(q.r, returned)
 	e := wire.Exchange{Route: q.route, Response: wire.Response{Status: w.status}}
 	if !returned {
 		e.Response.Status, e.Failure = 0, wire.FailureClosed

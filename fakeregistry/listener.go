@@ -136,7 +136,11 @@ func (s *Server) admit(g *gate, nc net.Conn) net.Conn {
 		if g == s.tokens {
 			ops = append(ops, wire.OpToken)
 		}
-		if !s.faults.accepted(c, g.addr, s.dials.claim(c.link), ops...) {
+		dialled := s.dials.claim(c.link)
+		if !dialled && s.faults.limitsLines() {
+			c.line = s.bench.lines.enter(c.link)
+		}
+		if !s.faults.accepted(c, g.addr, dialled, ops...) {
 			return nil
 		}
 	}
@@ -160,6 +164,9 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
+	if c.line != "" {
+		s.bench.lines.leave(c.line)
+	}
 }
 
 // innerConn is the connection under TLS.

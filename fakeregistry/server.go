@@ -114,7 +114,7 @@ func Start(c Config) (*Server, error) {
 	s := &Server{registry: c.Registry, names: c.Names, done: make(chan struct{}), conns: map[*conn]struct{}{}}
 	s.dials.change.L = &s.dials.mu
 	s.bench = newBench(c)
-	s.bench.restart, s.bench.later = s.Restart, s.later
+	s.bench.restart, s.bench.later, s.bench.done = s.Restart, s.later, s.done
 	var err error
 	if s.faults, err = newInjector(s.bench, c.Faults); err != nil {
 		return nil, err
@@ -136,6 +136,7 @@ func newBench(c Config) *bench {
 	if b.clock == nil {
 		b.clock = clock.Real()
 	}
+	b.lines.clock = b.clock
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

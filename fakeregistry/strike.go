@@ -212,6 +212,31 @@ func (s *strike) hold(r *http.Request, d time.Duration) error {
 	return s.server().clock.Hold(r.Context(), r.RemoteAddr, d)
 }
 
+// dialling is wire.Dialling, for a dial that also ends when the server does.
+func (s *strike) dialling(ctx context.Context) (own context.Context, link string, done func()) {
+	requested, link, end := wire.Dialling(ctx)
+	own, cancel := context.WithCancel(context.WithValue(requested, lineKey{}, ctx.Value(lineKey{})))
+	stop := func() bool { return true }
+	if closed := s.server().done; closed != nil {
+		stop = context.AfterFunc(untilDone{closed}, cancel)
+	}
+	return own, link, func() {
+		stop()
+		cancel()
+		end()
+	}
+}
+
+// delay lets d pass while a client of this process opens a connection.
+//
+// Errors: the context's of the request, or of the dial where there is none.
+func (s *strike) delay(ctx context.Context, d time.Duration) error {
+	s.took(ctx)
+	own, link, done := s.dialling(ctx)
+	defer done()
+	return s.server().clock.Hold(own, link, d)
+}
+
 // Hold waits on the clock of the server that r came to, on behalf of the client,
 // which waits for its answer: it is how an Effect of one's own delays. d < 0
 // waits until the client or the server gives up.

@@ -40,6 +40,10 @@ type Clock interface {
 	// ("127.0.0.1:40312", the client's end).
 	Connected(link string)
 
+	// Release ends a Hold of link at once, as if its time had come. Only virtual time
+	// needs to be told; on the real clock the caller ends the Hold's context.
+	Release(link string)
+
 	// Abandon says that the client of link no longer waits for its answer, or
 	// closed the connection. It may be called more than once.
 	Abandon(link string)
@@ -85,6 +89,7 @@ func (realClock) WithTimeout(ctx context.Context, d time.Duration) (context.Cont
 func (realClock) Work() func()     { return func() {} }
 func (realClock) Connected(string) {}
 func (realClock) Abandon(string)   {}
+func (realClock) Release(string)   {}
 func (realClock) join() func()     { return func() {} }
 func (realClock) pause()           {}
 

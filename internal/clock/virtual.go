@@ -174,6 +174,25 @@ func (v *Virtual) Abandon(name string) {
 	}
 }
 
+// Release implements Clock.
+func (v *Virtual) Release(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := v.strays[name]
+	if l := v.links[name]; l != nil && l.hold != nil {
+		w = l.hold
+	}
+	if w == nil || w.fired {
+		return
+	}
+	v.remove(w)
+	w.fired = true
+	if w.counted {
+		v.working++
+	}
+	w.fire()
+}
+
 // pause takes a worker out of the accounts; whoever wakes it joins for it.
 func (v *Virtual) pause() {
 	v.mu.Lock()

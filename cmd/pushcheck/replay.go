@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pushcheck/pushcheck/internal/recording"
+	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/scenarios"
 	"github.com/pushcheck/pushcheck/scenarios/replay"
 )
@@ -50,7 +52,7 @@ until it is interrupted.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.era, "era", "docker-1.8", "push as this `docker` does")
+	flags.StringVar(&f.era, "era", "", "push as this `docker` does; the recorded one unless given")
 	flags.StringVar(&f.images, "images", "", "the `PATH` of the images that were pushed: an archive, or a folder of archives and layouts")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every difference whole")
 	flags.BoolVar(&f.json, "json", false, "one JSON object a step, and one for all")
@@ -72,16 +74,51 @@ func (f replayFlags) run(ctx context.Context, paths, command []string, o outside
 	if len(command) > 0 {
 		return usage("add --serve to have the command run", "a command after -- is for replay --serve")
 	}
-	era, err := findEra(f.era)
-	if err != nil {
-		return err
+	show, all := f.shower(o), &replay.Report{}
+	for _, path := range paths {
+		era, err := f.eraOf(ctx, path)
+		if err != nil {
+			return err
+		}
+		report, err := replay.Run(ctx, replay.Options{Paths: []string{path}, Images: f.images, Era: era, Step: show.verdict})
+		if err != nil {
+			return replayError(ctx, err)
+		}
+		all.Verdicts = append(all.Verdicts, report.Verdicts...)
 	}
-	show := f.shower(o)
-	report, err := replay.Run(ctx, replay.Options{Paths: paths, Images: f.images, Era: era, Step: show.verdict})
-	if err != nil {
-		return replayError(ctx, err)
+	return show.sum(all)
+}
+
+// eraOf is the era that was asked for, or the one that stands for the client of
+// the recordings at path.
+func (f replayFlags) eraOf(ctx context.Context, path string) (pusher.Era, error) {
+	if f.era != "" {
+		return findEra(f.era)
 	}
-	return show.sum(report)
+	found, err := recording.Find(path)
+	if err != nil {
+		return pusher.Era{}, replayError(ctx, err)
+	}
+	for _, s := range found {
+		for _, step := range s.Steps {
+			if era, ok := eraOfClient(step.Client); ok {
+				return era, nil
+			}
+		}
+	}
+	return findEra("docker-1.8")
+}
+
+// eraOfClient finds the era that stands for a client: docker-1.8 for
+// "docker-1.8.3", docker-20.10 for "dockerd-20.10.24".
+func eraOfClient(client string) (pusher.Era, bool) {
+	client = strings.Replace(client, "dockerd-", "docker-", 1)
+	for _, era := range pusher.Eras() {
+		if client == era.Name || strings.HasPrefix(client, era.Name+".") {
+			return era, true
+		}
+	}
+	return pusher.Era{}, false
 }
 
 func replayError(ctx context.Context, err error) error {

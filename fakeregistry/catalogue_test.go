@@ -48,15 +48,43 @@ func TestEveryKindIsComplete(t *testing.T) {
 		}
 		_ = s.Close()
 	}
-	for _, name := range strings.Fields(`location-relative location-downgrade location-elsewhere location-missing location-mangled
-		range-missing range-stuck range-off-by-one range-short digest-missing digest-wrong version-missing type-wrong warning min-chunk
-		respond unavailable too-many gateway-timeout too-large chunk-too-large denied immutable-tag quota read-only redirect redirect-loop captive-portal
-		no-challenge odd-challenge realm-down realm-elsewhere token-garbage token-ttl expire-token scope-narrowed insufficient-scope clock-skew lazy-auth auth-loop challenge-changes
-		refuse accept-stall reset close throttle empty-reply short-body delay stall head-lies head-refused session-vanishes commit-lost commit-fake
-		gc-strikes v2-half v1-busy v1-endpoints v1-no-token v1-checksum disk-full restart`) {
-		if _, ok := fakeregistry.KindOf(name); !ok {
-			t.Errorf("%s is missing", name)
+}
+
+// documented is the catalogue by layer, in the order of the documentation.
+var documented = [...]struct{ layer, names string }{
+	{"dns", `dns-nxdomain dns-servfail dns-slow dns-moves dns-dead-v6`},
+	{"tcp", `refuse blackhole accept-stall reset close half-close idle-kill throttle dribble conn-limit`},
+	{"tls", `tls-expired tls-wrong-host tls-untrusted tls-incomplete-chain tls-old tls-stall tls-plaintext tls-client-cert tls-cut
+		tls-rotates tls-alpn`},
+	{"http", `empty-reply garbage short-body long-body bad-chunk length-required early-answer continue-never h2-goaway h2-reset http10
+		header-flood`},
+	{"headers", `location-relative location-downgrade location-elsewhere location-missing location-mangled range-missing range-stuck
+		range-off-by-one range-short digest-missing digest-wrong version-missing type-wrong warning min-chunk`},
+	{"status", `respond unavailable too-many gateway-timeout too-large chunk-too-large denied immutable-tag quota read-only redirect
+		redirect-loop captive-portal`},
+	{"body", `error-html error-empty error-many error-unknown corrupt gzip-response`},
+	{"auth", `no-challenge odd-challenge realm-down realm-elsewhere token-garbage token-ttl expire-token scope-narrowed
+		insufficient-scope clock-skew lazy-auth auth-loop challenge-changes`},
+	{"protocol", `head-lies head-size-lies head-refused session-vanishes session-doubles session-offset commit-lost commit-slow
+		commit-fake commit-later commit-unchecked mount-ignored mount-denied mount-lies gc-strikes pull-through-lag schema2-refused
+		manifest-rewritten tag-race v2-half v1-busy v1-endpoints v1-no-token v1-checksum`},
+	{"storage", `disk-full write-error read-after-write bit-rot upload-purged restart`},
+	{"timing", `delay stall rate-limit retry-after-absurd clock-jump slow-reader`},
+}
+
+func TestTheCatalogueHasAHundredAndTwentyOneFaultsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, layer := range documented {
+		for _, name := range strings.Fields(layer.names) {
+			want = append(want, layer.layer+" "+name)
 		}
+	}
+	for _, k := range fakeregistry.Kinds() {
+		got = append(got, k.Layer+" "+k.Name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(got) != 121 {
+		t.Errorf("%d faults (-want +got):\n%s", len(got), diff)
 	}
 }
 

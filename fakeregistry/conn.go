@@ -26,9 +26,10 @@ type conn struct {
 	line      string      // see lines; "" when it was dialled, or nobody counts
 	forget    func(*conn) // called when it is closed
 
-	silent   atomic.Bool  // whether "100 Continue" is swallowed
-	answered atomic.Bool  // whether the server has sent something
-	lastUse  atomic.Int64 // when a request ended last, in ns; 0 when none did
+	silent   atomic.Bool            // whether "100 Continue" is swallowed
+	answered atomic.Bool            // whether the server has sent something
+	lastUse  atomic.Int64           // when a request ended last, in ns; 0 when none did
+	h2       atomic.Pointer[h2Conn] // when HTTP/2 is spoken
 
 	mu     sync.Mutex // guards everything below
 	cancel context.CancelFunc

@@ -9,7 +9,9 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-func httpKinds() []Kind { return slices.Concat(malformedKinds(), framingKinds(), proxyKinds()) }
+func httpKinds() []Kind {
+	return slices.Concat(malformedKinds(), framingKinds(), proxyKinds(), h2Kinds())
+}
 
 // malformedKinds are answers that are not HTTP, or not all of one.
 func malformedKinds() []Kind {

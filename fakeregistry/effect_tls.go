@@ -269,6 +269,10 @@ func (e truncation) Disturb(w http.ResponseWriter, r *http.Request, next http.Ha
 // to speak it; nil is not at all.
 func (in *injector) secured(c *conn, addr string, a *authority) (*tls.Config, error) {
 	config := a.config
+	if in.offersH2() {
+		config = config.Clone()
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
 	if !in.strikesTLS() {
 		return config, nil
 	}

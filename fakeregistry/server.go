@@ -7,6 +7,7 @@ package fakeregistry
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -195,6 +196,7 @@ func (s *Server) serve(c Config) {
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,
+		TLSNextProto:   map[string]func(*http.Server, *tls.Conn, http.Handler){"h2": serveH2},
 		ErrorLog:       log.New(io.Discard, "", 0),
 	}
 	if s.real() {

@@ -113,7 +113,9 @@ func (w Way) pusher() Pusher {
 	switch w {
 	case WayBest:
 		return bestPusher{}
-	case WayGraph, WayContainerd:
+	case WayContainerd:
+		return c8dPusher{}
+	case WayGraph:
 	}
 	return v2Pusher{}
 }

@@ -71,5 +71,5 @@ func (e Era) Version() string {
 
 // Eras lists the eras that there are, oldest first.
 func Eras() []Era {
-	return []Era{Docker18(), Docker19(), Docker110(), Docker111(), Docker112(), Docker113(), Docker2010(), Docker28(), Best()}
+	return []Era{Docker18(), Docker19(), Docker110(), Docker111(), Docker112(), Docker113(), Docker2010(), Docker28(), Containerd(), Best()}
 }

@@ -26,12 +26,14 @@ type content struct {
 }
 
 // shownAs tells whether an ID that was shown is this layer's: docker shows the
-// image ID up to 1.9, the diff ID since (P-035).
+// image ID up to 1.9, the diff ID since (P-035), and the blob's digest where it has
+// that.
 func (l content) shownAs(id string) bool {
 	if id == "" {
 		return false
 	}
-	return strings.HasPrefix(l.id, id) || strings.HasPrefix(l.v1ID, id) || strings.HasPrefix(string(l.diffID), "sha256:"+id)
+	return strings.HasPrefix(l.id, id) || strings.HasPrefix(l.v1ID, id) || strings.HasPrefix(string(l.diffID), "sha256:"+id) ||
+		strings.HasPrefix(string(l.digest), "sha256:"+id)
 }
 
 // contents are the layers of an image, bottom first, and what is known of their

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
@@ -76,14 +77,14 @@ func shownBytes(p *seenPush, l content) []finding {
 		if e.layer == l.name || e.content == l.digest && e.content != "" {
 			switch e.Route.Op {
 			case wire.OpUploadPatch, wire.OpUploadPut, wire.OpOther:
-				sent = max(sent, e.Request.Body.Length)
+				sent = max(sent, chunkStart(e)+e.Request.Body.Length)
 				early = early || e.Response.Status >= 400
 			case wire.OpV1LayerPut:
 				sent, over1 = max(sent, e.Request.Body.Length), true
 			}
 		}
 	}
-	if over1 || plain && sent > 0 {
+	if over1 || plain && (sent > 0 || early) {
 		sent = max(sent, l.tar)
 	}
 	if early {
@@ -93,6 +94,16 @@ func shownBytes(p *seenPush, l content) []finding {
 		return []finding{{broken: fmt.Sprintf("%d bytes of %s were shown, but %d were sent", shown, l.name, sent)}}
 	}
 	return nil
+}
+
+// chunkStart is where in its blob the body of a request begins.
+func chunkStart(e seen) int64 {
+	first, _, _ := strings.Cut(e.Request.Header.Get("Content-Range"), "-")
+	n, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // shownDigests: a tag's digest line is shown for a manifest that the registry
@@ -109,6 +120,9 @@ func shownDigests(p *seenPush) []finding {
 			if x.Route.Op == wire.OpManifestPut && x.Route.Tag == tag {
 				asked = x.Seq
 				taken = taken || x.succeeded()
+			}
+			if x.Route.Op == wire.OpManifestHead && x.Route.Tag == tag && x.Response.Status == 200 {
+				taken = taken || strings.HasPrefix(rest, x.Response.Header.Get("Docker-Content-Digest")+" ") // it was there
 			}
 		}
 		if !taken {

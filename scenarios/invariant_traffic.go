@@ -68,6 +68,9 @@ func bounded(p *seenPush) []finding {
 			continue
 		}
 		key := string(e.Route.Op) + " " + about(e)
+		if span := e.Request.Header.Get("Content-Range"); span != "" {
+			key += " " + span // each chunk is one thing
+		}
 		counts[key]++
 		limit := maxRepeats
 		switch e.Route.Op {
@@ -77,16 +80,25 @@ func bounded(p *seenPush) []finding {
 			limit *= len(p.contents.layers)*max(len(p.tags), 1) + 1
 		}
 		if counts[key] == limit+1 {
-			found = append(found, finding{broken: fmt.Sprintf("%s was sent more than %d times", strings.TrimSpace(key), limit), seq: e.Seq})
+			found = append(found, finding{broken: fmt.Sprintf("%s was sent more than %d times", strings.TrimSpace(key), limit), rules: tokenRules(e), seq: e.Seq})
 		}
 	}
 	return found
 }
 
+// tokenRules are the rules by which a token is asked for more often than the
+// requests that need it are sent (P-344).
+func tokenRules(e seen) []string {
+	if e.Route.Op == wire.OpToken {
+		return []string{"P-344"}
+	}
+	return nil
+}
+
 // about is what a request is for: the same for two requests that ask the same.
 func about(e seen) string {
 	r := e.Route
-	return strings.Join([]string{r.Repository, string(r.Digest), r.Tag, r.Session, r.ImageID}, " ")
+	return strings.TrimSpace(strings.Join([]string{r.Repository, string(r.Digest), r.Tag, r.Session, r.ImageID, e.actor}, " "))
 }
 
 // patience: a registry that says wait, or never, is taken at its word.
@@ -108,15 +120,25 @@ func patience(p *seenPush) []finding {
 			ended := e.At + e.Elapsed
 			switch {
 			case code != "" && later.Request.Header.Get("Authorization") == e.Request.Header.Get("Authorization"):
-				found = append(found, finding{broken: fmt.Sprintf("%s was sent again after it was refused with %s in #%d", label(later), code, e.Seq), seq: later.Seq})
+				found = append(found, finding{broken: fmt.Sprintf("%s was sent again after it was refused with %s in #%d", label(later), code, e.Seq), rules: repeatRules(e), seq: later.Seq})
 			case hasWait && later.At < ended+wait:
 				found = append(found, finding{broken: fmt.Sprintf("%s was sent again %s after #%d, which said Retry-After: %s",
-					label(later), (later.At - ended).Round(time.Millisecond), e.Seq, wait), seq: later.Seq})
+					label(later), (later.At - ended).Round(time.Millisecond), e.Seq, wait), rules: repeatRules(e), seq: later.Seq})
 			}
 			break
 		}
 	}
 	return found
+}
+
+// repeatRules are the rules by which dockers since 1.10 ask again what they were
+// told not to: another format of a manifest (P-375), a layer without a look at
+// Retry-After (P-343) or after a bare code (P-346).
+func repeatRules(e seen) []string {
+	if e.Route.Op == wire.OpManifestPut {
+		return []string{"P-375"}
+	}
+	return []string{"P-343", "P-346"}
 }
 
 // maxPatience is the longest Retry-After that a client must keep to: a longer one
@@ -252,7 +274,7 @@ func expectedTraffic(p *seenPush) []finding {
 			found = append(found, finding{broken: fmt.Sprintf("%s %s is no request of a registry protocol%s",
 				e.Request.Method, pathOnly(e.Request.Target), nearMiss(e)), rules: strayRules(e), seq: e.Seq})
 		case e.Request.Host != "" && len(hosts) > 0 && !slices.Contains(hosts, e.Request.Host):
-			found = append(found, finding{broken: fmt.Sprintf("%s went to %s, which is no host of the scenario", label(e), e.Request.Host), seq: e.Seq})
+			found = append(found, finding{broken: fmt.Sprintf("%s went to %s, which is no host of the scenario", label(e), e.Request.Host), rules: []string{"P-395"}, seq: e.Seq})
 		}
 	}
 	if lost && !astray {

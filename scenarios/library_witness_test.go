@@ -255,6 +255,14 @@ func era(what string, change func(*pusher.Era)) witness {
 	return witness{what: "the pusher " + what, changes: changes{era: change}}
 }
 
+// as is another pusher in the era's place, without its known deviations.
+func as(what string, other func() pusher.Era) witness {
+	return era("is "+what, func(e *pusher.Era) {
+		*e = other()
+		e.Known = nil
+	})
+}
+
 func policy(what string, always pusher.Decision) witness {
 	return era(what, func(e *pusher.Era) {
 		e.Policy = func([]pusher.Attempt, pusher.Endpoint) pusher.Decision { return always }

@@ -12,7 +12,7 @@ func authChecks() list { return list{auth01, auth02, auth03, auth05, auth06, aut
 // demand asks as nobody to push. It is a skip when nobody may.
 func (p *Probe) demand(ctx context.Context) (*answer, error) {
 	a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, bare: true})
-	if err == nil && (a.status == http.StatusAccepted || a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed) && !p.known() {
+	if err == nil && a.status != http.StatusUnauthorized && !p.known() {
 		return a, &SkipError{Reason: "the registry asks nobody who he is"}
 	}
 	return a, err

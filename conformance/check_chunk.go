@@ -271,7 +271,7 @@ var chunk13 = &Check{
 }
 
 var chunk14 = &Check{
-	ID: "chunk-14", Level: Must, Spec: "chunked upload", Requires: list{chunk06, chunk11}, Uses: list{chunk10},
+	ID: "chunk-14", Level: Must, Spec: "chunked upload", Requires: list{chunk06, chunk11}, Uses: list{mono03, chunk05, chunk10},
 	Doc:   "after a refused chunk the upload goes on from where it says that it is",
 	Hurts: "clients that resume",
 	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
@@ -412,7 +412,7 @@ var chunk22 = &Check{
 }
 
 var chunk23 = &Check{
-	ID: "chunk-23", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{chunk10},
+	ID: "chunk-23", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{mono03, chunk10},
 	Doc:   "a PATCH without bytes neither breaks an upload nor changes it",
 	Hurts: "clients that close a stream which ended with a chunk",
 	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {

@@ -73,10 +73,11 @@ var man18 = &Check{
 	Doc:   "a manifest with a layer that is missing is refused with MANIFEST_BLOB_UNKNOWN, or stored",
 	Hurts: "docker and buildkit, which then upload the layer again",
 	Run: func(ctx context.Context, p *Probe) error {
-		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		if err != nil {
 			return err
 		}
-		doc, _ := p.image("image", typeImage)
+		doc, _ := p.image("image", m.mediaType)
 		layers := append(*doc.Layers, p.blob("absent", 30).descriptor(typeImageLayer))
 		doc.Layers = &layers
 		return p.taken(ctx, doc.manifest())
@@ -119,7 +120,7 @@ var man19 = &Check{
 }
 
 var man20 = &Check{
-	ID: "man-20", Level: Should, Silent: true, Spec: "ambiguous manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "man-20", Level: Should, Silent: true, Spec: "ambiguous manifests", Requires: list{man03},
 	Doc:   "a manifest that is an image and an index at once is refused",
 	Hurts: "everybody who pulls: two clients get two images from one digest (CVE-2021-41190)",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -307,7 +308,7 @@ var lim05 = &Check{
 }
 
 var lim08 = &Check{
-	ID: "lim-08", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{chunk05}, Uses: list{chunk10},
+	ID: "lim-08", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{chunk05}, Uses: list{mono03, chunk10},
 	Doc:   "an upload of 100 chunks can be closed and pulled",
 	Hurts: "clients with small chunks on bad lines",
 	Run: inChunks(func(ctx context.Context, p *Probe, s *session, b blob, size int) error {

@@ -84,7 +84,7 @@ func rangeEnd(a *answer) (int, error) {
 }
 
 var res02 = &Check{
-	ID: "res-02", Level: Should, Spec: "practice of clients", Requires: list{res01}, Uses: list{chunk10},
+	ID: "res-02", Level: Should, Spec: "practice of clients", Requires: list{res01}, Uses: list{mono03, chunk05, chunk10},
 	Doc:   "an upload whose line broke can be gone on with from where it says that it is",
 	Hurts: "clients on bad lines: the layer starts again from its first byte",
 	Run: cutUpload(func(ctx context.Context, _ *Probe, s *session, b blob, a *answer, _ int) error {
@@ -107,7 +107,7 @@ var res02 = &Check{
 }
 
 var res04 = &Check{
-	ID: "res-04", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{chunk01}, Uses: list{chunk10},
+	ID: "res-04", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{chunk01}, Uses: list{mono03, chunk10},
 	Doc:   "an upload can be closed over another connection after the line broke",
 	Hurts: "clients on bad lines and registries behind balancers: \"blob upload unknown\"",
 	Run: inChunks(func(ctx context.Context, p *Probe, s *session, b blob, size int) error {

@@ -66,11 +66,11 @@ func (r *Report) Verdict(id string) *Verdict {
 // A Cause is one thing that is wrong with a registry, and every check that shows
 // it or hangs on it.
 type Cause struct {
-	Word    Word     // the gravest of its checks'
-	Title   string   // what was wanted and what was got, or the one check's sentence
-	Checks  []string // that show it, the gravest first
-	Blocked []string // that could not be looked at because of it
-	Hurts   string   // which clients break, and how
+	Word    Word     `json:"verdict"`           // the gravest of its checks'
+	Title   string   `json:"title"`             // what was wanted and what was got, or the one check's sentence
+	Checks  []string `json:"checks"`            // that show it, the gravest first
+	Blocked []string `json:"blocked,omitempty"` // that could not be looked at because of it
+	Hurts   string   `json:"hurts,omitempty"`   // which clients break, and how
 }
 
 // Causes groups what is not met by its root: checks that wanted and got the same

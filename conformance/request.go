@@ -155,6 +155,9 @@ func (p *Probe) newRequest(ctx context.Context, r request, authorization string)
 	if _, set := req.Header["User-Agent"]; !set {
 		req.Header.Set("User-Agent", "pushcheck")
 	}
+	if req.Header.Get("Accept-Encoding") == "" {
+		req.Header.Set("Accept-Encoding", "identity") // else net/http asks for gzip, and unpacks
+	}
 	if r.stream {
 		req.ContentLength, req.GetBody = -1, nil
 		req.Body = io.NopCloser(bytes.NewReader(r.body))

@@ -190,6 +190,9 @@ func (r *runner) judge(c *Check, err error) Verdict {
 		}
 	case errors.As(err, &setup) && setup.of != c.ID && r.failed(setup.of):
 		v.Word, v.BlockedBy, v.Reason = BlockedBy, setup.of, "needs "+setup.of
+	case errors.As(err, &violation) && r.sameAs(c, violation) != "":
+		v.Word, v.BlockedBy = BlockedBy, r.sameAs(c, violation)
+		v.Reason = "needs " + v.BlockedBy
 	case errors.As(err, &violation):
 		v.Word, v.Reason, v.Violation = wordOf(c.Level), violation.Error(), violation
 		if setup != nil && setup.of != c.ID {
@@ -199,6 +202,18 @@ func (r *runner) judge(c *Check, err error) Verdict {
 		v.Word, v.Reason = Errored, err.Error()
 	}
 	return v
+}
+
+// sameAs is the ID of a check that this one uses, and that met the same violation;
+// "" where there is none.
+func (r *runner) sameAs(c *Check, violation *Violation) string {
+	mine := Verdict{Violation: violation}
+	for _, used := range c.Uses {
+		if s := r.states[used]; s != nil && s.verdict.Violation != nil && s.verdict.rootKey() == mine.rootKey() {
+			return used.ID
+		}
+	}
+	return ""
 }
 
 // failed reports whether a check has run by now and did not pass.

@@ -1,0 +1,198 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// WriteText writes the report for people: a tree of groups, what is not met with
+// all that shows it, and a summary of one screen. verbose names every check.
+// Nothing in it is a secret, and nothing moves a terminal's cursor.
+//
+// Errors: w's.
+func (r *Report) WriteText(w io.Writer, verbose bool) error {
+	var b strings.Builder
+	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...)}
+	t.tree(r, verbose)
+	for _, v := range r.Verdicts {
+		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || verbose) {
+			t.detail(v)
+		}
+	}
+	t.summary(r)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+type textWriter struct {
+	b     *strings.Builder
+	scrub *wire.Scrubber
+}
+
+// line writes a line of what may come from the registry.
+func (t textWriter) line(format string, args ...any) {
+	text := t.scrub.Secrets(fmt.Sprintf(format, args...))
+	t.b.WriteString(strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, text) + "\n")
+}
+
+// tree names each group, and in it each check that did not simply pass.
+func (t textWriter) tree(r *Report, verbose bool) {
+	var groups []string
+	for _, v := range r.Verdicts {
+		if g := v.Check.Group(); !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	for _, g := range groups {
+		passed, all, blocked := 0, 0, 0
+		for _, v := range r.Verdicts {
+			if v.Check.Group() != g {
+				continue
+			}
+			all++
+			switch v.Word {
+			case Pass:
+				passed++
+			case BlockedBy:
+				blocked++
+			case Fail, Warn, Note, Unsupported, FellBack, Errored:
+			}
+		}
+		if blocked == all && !verbose {
+			continue
+		}
+		t.line("%-6s %d of %d pass", g, passed, all)
+		for _, v := range r.Verdicts {
+			if v.Check.Group() == g && (verbose || v.Word != Pass && v.Word != BlockedBy) {
+				t.line("  %-11s %-9s %s", v.Word, v.Check.ID, v.title())
+			}
+		}
+	}
+}
+
+func (v Verdict) title() string {
+	switch v.Word {
+	case Unsupported, FellBack, BlockedBy, Errored:
+		return v.Reason
+	default:
+		return v.Check.Doc
+	}
+}
+
+// detail shows all that is known of what is not met.
+func (t textWriter) detail(v Verdict) {
+	t.line("")
+	t.line("%s %s: %s", strings.ToUpper(string(v.Word)), v.Check.ID, v.Check.Doc)
+	t.line("  want   %s", v.Violation.Want)
+	t.line("  got    %s", v.Violation.Got)
+	if e := v.Violation.Exchange; e != nil {
+		for i, line := range strings.Split(strings.TrimRight(wire.FormatExchange(t.scrub.Exchange(*e)), "\n"), "\n") {
+			if i < 30 {
+				t.line("  | %s", line)
+			}
+		}
+	}
+	level := v.Check.Level.String()
+	if v.Check.Silent {
+		level += ", by what clients need"
+	}
+	t.line("  spec   %s (%s) %s", v.Check.Spec, level, v.Check.Link())
+	if v.Check.Hurts != "" {
+		t.line("  hurts  %s", v.Check.Hurts)
+	}
+	for i, line := range strings.Split(v.Violation.Curl, "\n") {
+		if line != "" {
+			t.line("  %-6s %s", map[bool]string{true: "try"}[i == 0], shorten(line))
+		}
+	}
+}
+
+// shorten keeps a command to what a screen takes.
+func shorten(s string) string {
+	const limit = 2000
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}
+
+// summary is what fits one screen: what the registry can, what is wrong with it
+// and whom that hurts, and the counts.
+func (t textWriter) summary(r *Report) {
+	t.line("")
+	t.line("%s", r.Target)
+	for _, c := range r.Capabilities() {
+		t.line("  %-22s %s", c.Name, c.State)
+	}
+	causes := r.Causes()
+	for i, c := range causes {
+		if i == 10 {
+			t.line("  … and %s", count(len(causes)-i, "more"))
+			break
+		}
+		t.line("%-5s %s: %s", c.Word, strings.Join(c.Checks, ", "), shorten(c.Title))
+		if c.Hurts != "" && c.Word != Errored {
+			t.line("      hurts %s", c.Hurts)
+		}
+		if len(c.Blocked) > 0 {
+			t.line("      blocks %s", count(len(c.Blocked), "check"))
+		}
+	}
+	var counts []string
+	for _, w := range Words() {
+		if n := r.Count(w); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, w))
+		}
+	}
+	t.line("%s: %s", count(len(r.Verdicts), "check"), strings.Join(counts, ", "))
+	t.line("seed %d", r.Seed)
+	if r.LeftBehind {
+		t.line("it deletes nothing: what was pushed is still there, under %s", r.Prefix)
+	}
+}
+
+// A Capability is something that a registry may be able to do.
+type Capability struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // "yes", "no: …", "falls back: …"
+}
+
+// Capabilities are what the run showed that the registry can do, as far as it
+// looked.
+func (r *Report) Capabilities() []Capability {
+	var list []Capability
+	for _, row := range [][2]string{
+		{"upload of a blob", "mono-03"}, {"upload in chunks", "chunk-01"}, {"upload as docker does", "chunk-19"}, {"upload in one POST", "mono-09"},
+		{"mount", "mount-01"}, {"docker's images", "man-01"}, {"OCI images", "man-03"}, {"tags", "tag-01"}, {"referrers", "ref-01"}, {"deletion", "del-02"},
+		{"authentication", "auth-01"},
+	} {
+		v := r.Verdict(row[1])
+		if v == nil {
+			continue
+		}
+		state := "yes"
+		switch v.Word {
+		case Unsupported:
+			state = "no: " + v.Reason
+		case FellBack:
+			state = "falls back: " + v.Reason
+		case BlockedBy, Errored:
+			state = "not known: " + v.Reason
+		case Fail, Warn, Note:
+			state = "wrong: see " + v.Check.ID
+		case Pass:
+		}
+		list = append(list, Capability{row[0], state})
+	}
+	return list
+}

@@ -1,0 +1,242 @@
+package conformance_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pushcheck/pushcheck/conformance"
+	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+var full = flag.Bool("full", false, "run every check against every witness, not its group alone, and print the score")
+
+// A witness is a registry that does one thing wrong.
+type witness struct {
+	id   string // the check that must notice
+	wrap func(next http.Handler) http.Handler
+	// also are the checks beyond those that it blocks which see the same thing.
+	also   []string
+	raw    bool // the fake as it is, without mended
+	quirks fakeregistry.Quirks
+}
+
+// A reply is an answer that a witness can change before it goes out.
+type reply struct {
+	*httptest.ResponseRecorder
+	r     *http.Request
+	route wire.Route
+	sent  string // the body of a manifest's PUT
+}
+
+// set replaces the answer.
+func (a *reply) set(status int, body string) {
+	a.Code = status
+	a.Body = bytes.NewBufferString(body)
+	a.Header().Del("Content-Length")
+	if body != "" {
+		a.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+}
+
+// edit changes the answers of an operation; "" is all.
+func edit(change func(a *reply), ops ...wire.Op) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			route := wire.ParseRoute(r.Method, r.URL)
+			if len(ops) > 0 && !slices.Contains(ops, route.Op) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			a := &reply{httptest.NewRecorder(), r, route, ""}
+			if route.Op == wire.OpManifestPut {
+				a.sent = bodyOf(r)
+			}
+			next.ServeHTTP(a.ResponseRecorder, r)
+			change(a)
+			maps.Copy(w.Header(), a.Header())
+			w.WriteHeader(a.Code)
+			if r.Method != http.MethodHead {
+				_, _ = w.Write(a.Body.Bytes())
+			}
+		})
+	}
+}
+
+// ask changes the requests of an operation.
+func ask(change func(r *http.Request, route wire.Route), ops ...wire.Op) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if route := wire.ParseRoute(r.Method, r.URL); slices.Contains(ops, route.Op) {
+				change(r, route)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// instead answers some requests itself.
+func instead(when func(r *http.Request, route wire.Route) bool, status int, body string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !when(r, wire.ParseRoute(r.Method, r.URL)) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			if body != "" {
+				w.Header().Set("Content-Type", "application/json")
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		})
+	}
+}
+
+func both(wraps ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		for _, w := range wraps {
+			next = w(next)
+		}
+		return next
+	}
+}
+
+// status changes a status of some operations.
+func status(from, to int, ops ...wire.Op) func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		if a.Code == from {
+			a.Code = to
+		}
+	}, ops...)
+}
+
+// without takes a header away.
+func without(name string, ops ...wire.Op) func(http.Handler) http.Handler {
+	return edit(func(a *reply) { a.Header().Del(name) }, ops...)
+}
+
+// mended is the fake without its own deviations, which it has from distribution.
+func mended(next http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		a.Header().Set("X-Content-Type-Options", "nosniff")
+		if a.Code == http.StatusInternalServerError {
+			a.set(http.StatusBadRequest, `{"errors":[{"code":"MANIFEST_INVALID","message":"not a manifest"}]}`)
+		}
+		if a.route.Op == wire.OpManifestPut && a.r.ContentLength > 4<<20 {
+			a.set(http.StatusRequestEntityTooLarge, `{"errors":[{"code":"SIZE_INVALID","message":"too large"}]}`)
+		}
+	})(next)
+}
+
+// served serves a witness on a socket.
+func served(t *testing.T, w witness) string {
+	t.Helper()
+	registry := fakeregistry.NewV2(fakeregistry.V2Options{Delete: true, ForeignLayers: true, Quirks: w.quirks})
+	var h http.Handler = registry
+	if !w.raw {
+		h = mended(h)
+	}
+	if w.wrap != nil {
+		h = w.wrap(h)
+	}
+	server := httptest.NewServer(h)
+	t.Cleanup(func() {
+		server.Close()
+		if err := registry.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
+}
+
+// TestWitnesses plants one defect at a time: exactly its check must notice, beside
+// those that it blocks and those that are named as seeing the same.
+func TestWitnesses(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	noticed, planted := 0, 0
+	t.Run("each", func(t *testing.T) {
+		for i, w := range witnesses() {
+			t.Run(w.id+strings.Repeat("'", i-slices.IndexFunc(witnesses(), func(o witness) bool { return o.id == w.id })), func(t *testing.T) {
+				t.Parallel()
+				o := conformance.Options{Seed: 7, Profile: "all", Parallel: 2}
+				if !*full {
+					o.Run = append([]string{w.id}, w.also...)
+				}
+				report := run(t, served(t, w), o)
+				var got []string
+				for _, v := range report.Verdicts {
+					if v.Violation != nil {
+						got = append(got, v.Check.ID)
+					}
+					if v.Word == conformance.Errored {
+						t.Errorf("%s could not be seen: %s", v.Check.ID, v.Reason)
+					}
+				}
+				want := append([]string{w.id}, w.also...)
+				slices.Sort(got)
+				slices.Sort(want)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("noticed by (-want +got):\n%s", diff)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				planted++
+				if slices.Contains(got, w.id) {
+					noticed++
+				}
+			})
+		}
+	})
+	t.Logf("mutation score: %d of %d planted defects noticed", noticed, planted)
+	if *full {
+		fmt.Printf("mutation score: %d of %d planted defects noticed\n", noticed, planted)
+	}
+}
+
+// TestEveryWitness: each check that must or should be met has a witness.
+func TestEveryWitness(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, w := range append(witnesses(), authWitnesses()...) {
+		seen[w.id] = true
+	}
+	known := map[string]bool{}
+	for _, c := range conformance.Checks() {
+		known[c.ID] = true
+		if c.Level != conformance.May && !seen[c.ID] {
+			t.Errorf("%s has no witness", c.ID)
+		}
+	}
+	for id := range seen {
+		if !known[id] {
+			t.Errorf("a witness is of %s, which is no check", id)
+		}
+	}
+}
+
+// bodyOf reads a request's body and puts it back.
+func bodyOf(r *http.Request) string {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the line broke
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	return string(b)
+}
+
+// authWitnesses are those of a registry that asks who one is; see TestAuth.
+func authWitnesses() []witness { return nil }

@@ -1,0 +1,425 @@
+package conformance_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+func bodyHas(r *http.Request, text string) bool {
+	return strings.Contains(bodyOf(r), text)
+}
+
+// pushed is true of a manifest whose bytes have all of some texts.
+func pushed(texts ...string) func(*http.Request, wire.Route) bool {
+	return func(r *http.Request, route wire.Route) bool {
+		if route.Op != wire.OpManifestPut {
+			return false
+		}
+		for _, text := range texts {
+			if !bodyHas(r, text) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func manifestWitnesses() []witness {
+	const imageType = "application/vnd.oci.image.manifest.v1+json"
+	const refused = `{"errors":[{"code":"MANIFEST_INVALID"}]}`
+	content := []wire.Op{wire.OpManifestGet, wire.OpManifestHead}
+	return []witness{
+		{id: "man-01", wrap: instead(pushed("docker.distribution.manifest.v2"), 415, refused)},
+		{id: "man-03", wrap: instead(pushed(imageType), 415, refused), also: []string{}},
+		{id: "man-04", wrap: edit(func(a *reply) {
+			if strings.Contains(a.Header().Get("Content-Type"), "index") {
+				a.Header().Set("Content-Type", "application/json")
+			}
+		}, wire.OpManifestGet)},
+		{id: "man-07", wrap: without("Location", wire.OpManifestPut)},
+		{id: "man-08", wrap: edit(func(a *reply) {
+			if a.Code == 200 && strings.HasSuffix(a.Body.String(), "\n") {
+				a.set(200, strings.TrimSpace(a.Body.String()))
+			}
+		}, wire.OpManifestGet)},
+		{id: "man-09", wrap: untaggedHidden()},
+		{id: "man-10", wrap: edit(func(a *reply) { a.Header().Set("Content-Length", "3") }, wire.OpManifestHead)},
+		{id: "man-11", wrap: edit(func(a *reply) {
+			if strings.Contains(a.Header().Get("Content-Type"), "index") {
+				a.Header().Set("Docker-Content-Digest", digest.FromString("child").String())
+			}
+		}, wire.OpManifestHead)},
+		{id: "man-12", wrap: edit(func(a *reply) {
+			if strings.Contains(a.r.Header.Get("Accept"), "prettyjws") {
+				a.set(200, "{}")
+			}
+		}, wire.OpManifestGet)},
+		{id: "man-13", wrap: edit(func(a *reply) {
+			if a.Code == 200 {
+				a.Header().Set("Content-Type", a.Header().Get("Content-Type")+"; charset=utf-8")
+			}
+		}, content...)},
+		{id: "man-14", wrap: instead(func(r *http.Request, _ wire.Route) bool {
+			return strings.Contains(r.Header.Get("Content-Type"), "charset")
+		}, 415, refused)},
+		{id: "man-15", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && strings.Contains(r.Header.Get("Content-Type"), "index") && bodyHas(r, `"layers"`)
+		}, 201, "")},
+		{id: "man-17", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && r.ContentLength < 0
+		}, 411, "")},
+		{id: "man-18", wrap: edit(func(a *reply) {
+			if a.route.Tag == "sparse" && a.Code/100 == 4 && strings.HasSuffix(a.route.Repository, "man-18") {
+				a.set(400, refused)
+			}
+		}, wire.OpManifestPut)},
+		{id: "man-19", wrap: instead(func(r *http.Request, _ wire.Route) bool {
+			return strings.Contains(r.Header.Get("Content-Type"), "vnd.example.unknown")
+		}, 500, "")},
+		{id: "man-20", wrap: instead(pushed(`"layers"`, `"manifests"`), 201, "")},
+		{id: "man-21", raw: true, also: []string{"chunk-17", "err-06", "lim-02", "sec-06"}},
+		{id: "man-21", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && bodyOf(r) == "[]"
+		}, 201, "")},
+		{id: "man-22", wrap: edit(func(a *reply) {
+			if a.route.Tag == "sparse" && strings.HasSuffix(a.route.Repository, "man-22") {
+				a.set(404, "")
+			}
+		}, wire.OpManifestPut)},
+		{id: "man-25", wrap: cachedTags()},
+		{id: "man-29", wrap: ask(func(r *http.Request, _ wire.Route) { r.Header.Del("If-None-Match") }, wire.OpManifestGet)},
+		{id: "lim-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && r.ContentLength > 1<<20 && r.ContentLength < 5<<20
+		}, 413, "")},
+		{id: "lim-02", raw: true, also: []string{"chunk-17", "err-06", "man-21", "sec-06"}},
+		{id: "lim-03", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && strings.Count(bodyOf(r), "mediaType") > 100
+		}, 400, "")},
+		{id: "lim-05", wrap: instead(func(r *http.Request, route wire.Route) bool { return strings.Count(route.Repository, "/") > 6 }, 400, "")},
+		{id: "lim-08", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpUploadPatch && strings.HasPrefix(r.Header.Get("Content-Range"), "12800-")
+		}, 416, "")},
+	}
+}
+
+// untaggedHidden hides what has no tag.
+func untaggedHidden() func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		if a.route.Digest != "" && strings.HasSuffix(a.route.Repository, "man-09") {
+			a.set(404, "")
+		}
+	}, wire.OpManifestGet)
+}
+
+// cachedTags gives the manifest that a tag had when it was first asked for.
+func cachedTags() func(http.Handler) http.Handler {
+	var mu sync.Mutex
+	kept := map[string]string{}
+	return edit(func(a *reply) {
+		if a.Code != 200 || a.route.Tag == "" || !strings.HasSuffix(a.route.Repository, "man-25") {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		key := a.r.URL.Path
+		if kept[key] == "" {
+			kept[key] = a.Body.String()
+		}
+		a.set(200, kept[key])
+	}, wire.OpManifestGet)
+}
+
+// tagsOf changes a list of tags.
+func tagsOf(change func(a *reply, tags []any) []any) func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		jsonOf(a, func(m map[string]any) {
+			if tags, ok := m["tags"].([]any); ok {
+				m["tags"] = change(a, tags)
+			}
+		})
+	}, wire.OpTagsList)
+}
+
+func listWitnesses() []witness {
+	query := func(a *reply, key string) string { return a.r.URL.Query().Get(key) }
+	without := func(key string) func(http.Handler) http.Handler {
+		return ask(func(r *http.Request, _ wire.Route) {
+			q := r.URL.Query()
+			q.Del(key)
+			r.URL.RawQuery = q.Encode()
+		}, wire.OpTagsList)
+	}
+	return []witness{
+		{id: "tag-01", wrap: tagsOf(func(_ *reply, tags []any) []any { slices.Reverse(tags); return tags })},
+		{id: "tag-02", wrap: edit(func(a *reply) { jsonOf(a, func(m map[string]any) { m["name"] = "another" }) }, wire.OpTagsList)},
+		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-05", "tag-09"}},
+		{id: "tag-04", wrap: without("last"), also: []string{"tag-06"}},
+		{id: "tag-05", wrap: edit(func(a *reply) {
+			if query(a, "n") == "0" {
+				a.set(500, "")
+			}
+		}, wire.OpTagsList)},
+		{id: "tag-06", wrap: edit(func(a *reply) { a.Header().Del("Link") }, wire.OpTagsList)},
+		{id: "tag-06", wrap: edit(func(a *reply) {
+			if a.Header().Get("Link") != "" {
+				a.Header().Set("Link", strings.Replace(a.Header().Get("Link"), "last=", "lost=", 1))
+			}
+		}, wire.OpTagsList)},
+		{id: "tag-07", wrap: tagsOf(func(a *reply, tags []any) []any {
+			if len(query(a, "n")) >= 4 {
+				return tags[:1]
+			}
+			return tags
+		})},
+		{id: "tag-09", wrap: edit(func(a *reply) {
+			if query(a, "n") == "-1" {
+				a.set(500, "")
+			}
+		}, wire.OpTagsList)},
+		{id: "tag-10", wrap: edit(func(a *reply) {
+			if query(a, "last") == "9a" {
+				a.set(404, "")
+			}
+		}, wire.OpTagsList)},
+		{id: "tag-11", wrap: edit(func(a *reply) {
+			if a.Code == 404 {
+				a.set(200, `{"name":"x","tags":[]}`)
+			}
+		}, wire.OpTagsList)},
+		{id: "tag-12", wrap: instead(func(_ *http.Request, route wire.Route) bool { return len(route.Tag) == 128 }, 400, "")},
+		{id: "tag-13", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.HasSuffix(r.URL.Path, "/.dot") }, 201, "")},
+		{id: "tag-14", wrap: ask(func(r *http.Request, route wire.Route) {
+			if route.Tag == "CASE" {
+				r.URL.Path = strings.Replace(r.URL.Path, "CASE", "case", 1)
+			}
+		}, wire.OpManifestPut)},
+		{id: "tag-15", wrap: lateTags()},
+		{id: "ref-01", wrap: edit(func(a *reply) {
+			if a.Code == 200 && strings.Contains(a.Body.String(), `"manifests":[]`) {
+				a.set(401, "")
+			}
+		}, wire.OpReferrers), also: []string{}},
+		{id: "ref-02", wrap: edit(func(a *reply) { a.Header().Set("Content-Type", "application/json") }, wire.OpReferrers)},
+		{id: "ref-03", wrap: referrersOf(func(_ *reply, list []any) []any {
+			for _, d := range list {
+				delete(d.(map[string]any), "annotations")
+			}
+			return list
+		})},
+		{id: "ref-04", wrap: referrersOf(func(_ *reply, list []any) []any { return append(list, list...) }), also: []string{"ref-05"}},
+		{id: "ref-05", wrap: edit(func(a *reply) { a.Header().Del("Oci-Filters-Applied") }, wire.OpReferrers)},
+		{id: "ref-06", wrap: edit(func(a *reply) { a.Header().Del("Oci-Subject") }, wire.OpManifestPut)},
+		{id: "ref-06", wrap: edit(func(a *reply) {
+			if strings.Contains(a.sent, `"subject"`) {
+				a.Header().Set("Oci-Subject", digest.FromString("x").String())
+			}
+		}, wire.OpManifestPut)},
+		{id: "ref-07", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return strings.HasSuffix(route.Repository, "ref-07") && bodyHas(r, `"subject"`)
+		}, 404, "")},
+		{id: "ref-08", wrap: edit(func(a *reply) {
+			if a.Code == 400 {
+				a.set(200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
+			}
+		}, wire.OpReferrers)},
+		{id: "ref-09", wrap: staleReferrers()},
+		{id: "ref-10", wrap: referrersOf(func(_ *reply, list []any) []any { return list[:min(len(list), 50)] })},
+		{id: "ref-11", wrap: referrersOf(func(_ *reply, list []any) []any {
+			if len(list) == 12 {
+				return list[:11]
+			}
+			return list
+		})},
+		{id: "ref-15", wrap: ask(func(r *http.Request, route wire.Route) {
+			r.URL.Path = strings.Replace(r.URL.Path, "/other/", "/", 1)
+		}, wire.OpReferrers)},
+		{id: "ref-16", wrap: referrersOf(func(_ *reply, list []any) []any {
+			for _, d := range list {
+				if m := d.(map[string]any); m["mediaType"] == "application/vnd.oci.image.index.v1+json" {
+					m["artifactType"] = "application/vnd.example.guess"
+				}
+			}
+			return list
+		})},
+		{id: "del-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestDelete && route.Tag != ""
+		}, 202, "")},
+		{id: "del-02", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestDelete && route.Digest != ""
+		}, 202, "")},
+		{id: "del-03", wrap: instead(opIs(wire.OpBlobDelete), 202, "")},
+		{id: "del-04", wrap: status(404, 202, wire.OpBlobDelete)},
+		{id: "del-05", wrap: edit(func(a *reply) {
+			if a.Code == 404 && a.route.Digest != "" {
+				a.set(202, "")
+			}
+		}, wire.OpManifestDelete)},
+		{id: "del-06", wrap: tagsOf(func(a *reply, tags []any) []any {
+			if strings.HasSuffix(a.route.Repository, "del-06") {
+				return append(tags, "two")
+			}
+			return tags
+		})},
+		{id: "del-07", wrap: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if route := wire.ParseRoute(r.Method, r.URL); route.Op == wire.OpManifestDelete && route.Tag == "one" {
+					besides(next, r, strings.TrimSuffix(r.URL.Path, "one")+"two")
+				}
+				next.ServeHTTP(w, r)
+			})
+		}},
+		{id: "del-08", wrap: staleDeletes()},
+		{id: "del-09", wrap: deletesEverywhere(), also: []string{"mount-08"}},
+		{id: "del-11", wrap: edit(func(a *reply) {
+			if a.Code == 404 && strings.HasSuffix(a.route.Repository, "del-11") {
+				a.set(500, "")
+			}
+		}, wire.OpBlobDelete)},
+	}
+}
+
+// tagsWithoutLimit ignores ?n=.
+func tagsWithoutLimit() func(http.Handler) http.Handler {
+	return ask(func(r *http.Request, _ wire.Route) {
+		q := r.URL.Query()
+		q.Del("n")
+		r.URL.RawQuery = q.Encode()
+	}, wire.OpTagsList)
+}
+
+// lateTags lists tags of tag-15 one request late.
+func lateTags() func(http.Handler) http.Handler {
+	return tagsOf(func(a *reply, tags []any) []any {
+		if strings.HasSuffix(a.route.Repository, "tag-15") {
+			return tags[:0]
+		}
+		return tags
+	})
+}
+
+func referrersOf(change func(a *reply, list []any) []any) func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		jsonOf(a, func(m map[string]any) {
+			if list, ok := m["manifests"].([]any); ok {
+				m["manifests"] = change(a, list)
+			}
+		})
+	}, wire.OpReferrers)
+}
+
+// staleReferrers go on listing what was deleted in ref-09.
+func staleReferrers() func(http.Handler) http.Handler {
+	return instead(func(_ *http.Request, route wire.Route) bool {
+		return route.Op == wire.OpManifestDelete && strings.HasSuffix(route.Repository, "ref-09")
+	}, 202, "")
+}
+
+// staleDeletes answers 404 for the blobs of del-08 for good once one was deleted.
+func staleDeletes() func(http.Handler) http.Handler {
+	var mu sync.Mutex
+	gone := false
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			route := wire.ParseRoute(r.Method, r.URL)
+			if strings.HasSuffix(route.Repository, "del-08") {
+				mu.Lock()
+				gone = gone || route.Op == wire.OpBlobDelete
+				stale := gone && route.Op == wire.OpBlobGet
+				mu.Unlock()
+				if stale {
+					w.WriteHeader(404)
+					return
+				}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func otherWitnesses() []witness {
+	errorWith := func(change func(e map[string]any)) func(http.Handler) http.Handler {
+		return edit(func(a *reply) {
+			var m struct {
+				Errors []map[string]any `json:"errors"`
+			}
+			if a.Code/100 != 4 || json.Unmarshal(a.Body.Bytes(), &m) != nil {
+				return
+			}
+			for _, e := range m.Errors {
+				change(e)
+			}
+			b, _ := json.Marshal(m)
+			a.set(a.Code, string(b))
+		})
+	}
+	return []witness{
+		{id: "err-01", wrap: edit(func(a *reply) {
+			if a.route.Op == wire.OpTagsList && a.Code == 404 {
+				a.set(404, `{"message":"no such repository"}`)
+			}
+		})},
+		{id: "err-02", wrap: func(next http.Handler) http.Handler { return next }, quirks: fakeregistry.Quirks{PlainErrors: true}},
+		{id: "err-03", wrap: errorWith(func(e map[string]any) {
+			if e["code"] == "NAME_UNKNOWN" {
+				e["code"] = "DENIED"
+			}
+		})},
+		{id: "err-04", wrap: errorWith(func(e map[string]any) {
+			if e["code"] == "BLOB_UNKNOWN" {
+				e["code"] = "BLOB_NOT_FOUND"
+			}
+		}), also: []string{"err-03"}},
+		{id: "err-05", wrap: errorWith(func(e map[string]any) { e["message"] = "panic: x\ngoroutine 7 [running]:" })},
+		{id: "err-06", wrap: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.Header.Get("Accept"), ";;,,") {
+					panic(http.ErrAbortHandler)
+				}
+				next.ServeHTTP(w, r)
+			})
+		}},
+		{id: "err-10", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.HasSuffix(r.URL.Path, "/nothing/here") }, 200, "{}")},
+		{id: "err-11", wrap: edit(func(a *reply) { a.Header().Set("Warning", `110 - "`+strings.Repeat("x", 5000)+`"`) })},
+		{id: "err-12", wrap: status(404, 400, wire.OpManifestHead)},
+		{id: "conc-01", wrap: instead(once(wire.OpUploadPut, "conc-01"), 409, ""), also: []string{}},
+		{id: "conc-02", wrap: tagsOf(func(_ *reply, tags []any) []any { return tags[:min(len(tags), 15)] })},
+		{id: "conc-03", wrap: instead(in("conc-03", wire.OpManifestPut, ""), 500, "")},
+		{id: "conc-04", wrap: edit(func(a *reply) {
+			if a.Code == 200 && strings.HasSuffix(a.route.Repository, "conc-04") {
+				a.set(200, a.Body.String()[:10])
+			}
+		}, wire.OpManifestGet)},
+		{id: "conc-08", wrap: instead(func(_ *http.Request, route wire.Route) bool { return route.Tag == "tag7" }, 404, "")},
+		{id: "sec-01", wrap: func(next http.Handler) http.Handler { return next }, quirks: fakeregistry.Quirks{GlobalBlobs: true}, also: []string{"del-03"}},
+		{id: "sec-02", wrap: ask(func(r *http.Request, route wire.Route) {
+			if strings.HasSuffix(route.Repository, "sec-02") && !strings.Contains(route.Repository, "/other/") {
+				r.URL.Path = strings.Replace(r.URL.Path, "/sec-02/", "/other/sec-02/", 1)
+				r.URL.Path = strings.Replace(r.URL.Path, "/other/other/", "/other/", 1)
+			}
+		}, wire.OpBlobGet)},
+		{id: "sec-03", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.Contains(r.URL.Path, "etc/passwd") }, 200, "root:x:0:0")},
+		{id: "sec-04", wrap: instead(func(r *http.Request, _ wire.Route) bool {
+			return r.Method == "POST" && strings.Contains(r.URL.Path, "/UPPER/")
+		}, 202, "")},
+		{id: "sec-10", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestPut && route.Tag == "deep" && strings.HasSuffix(route.Repository, "sec-10")
+		}, 500, "")},
+		{id: "http-06", wrap: edit(func(a *reply) {
+			if a.Code == 200 {
+				a.Header().Set("Content-Encoding", "gzip")
+			}
+		}, wire.OpBlobGet)},
+		{id: "http-08", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpUploadStart && strings.HasPrefix(r.Header.Get("User-Agent"), "skopeo")
+		}, 403, "")},
+		{id: "http-09", wrap: edit(func(a *reply) { a.Header()["Date"] = nil })},
+	}
+}

@@ -2,6 +2,7 @@ package pusher
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/errcode"
@@ -64,14 +65,22 @@ func Docker110() Era {
 		Manifest:  ManifestRules{ConfigType: ConfigTypeAnswered, WantsDigest: true, LateDigest: true},
 		Stream:    StreamStyle{StatusEnd: "\r\n", ProgressEnd: "\r\n", Width: 200, DropsTotal: true},
 		Known: []Deviation{
+			{"bounded", "P-344", "a token that was refused is asked for again with each attempt of each layer"},
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
 			{"no-downgrade", "P-060", "an insecure registry's plain http endpoint follows whatever https answered"},
 			{"expected-traffic", "P-201", "a session without a location is looked for at the address of the POST"},
+			{"patience", "P-343", "Retry-After is never read"},
+			{"patience", "P-346", "a refusal without detail in its default words is no final one"},
+			{"patience", "P-375", "schema 1 follows a refused schema 2 manifest at once"},
 			{"secrets-stay", "P-141", "user and password go to whichever realm the registry names"},
-			{"truth", "P-230", "a redirected manifest is fetched from where it leads instead of put, and that counts"},
 			{"truth", "P-374", "the digest in the answer to a manifest is not compared, and the manifest is not read back"},
 		},
 	}
+}
+
+// without is a list of deviations without those that a rule explained.
+func without(list []Deviation, rule string) []Deviation {
+	return slices.DeleteFunc(list, func(d Deviation) bool { return d.Rule == rule })
 }
 
 // fallbackCodes are the refusals after which another endpoint is tried (P-105).
@@ -94,6 +103,7 @@ func Docker111() Era {
 	e.Layers.Search.Budgets = []SearchBudget{{Mounts: 3}}
 	e.Manifest.ConfigType = ConfigTypeExisting
 	e.V1.PingsV1Only = true
+	e.Known = without(e.Known, "P-060")
 	return e
 }
 
@@ -151,6 +161,7 @@ func Docker2010() Era {
 	e.Layers.Search.FirstAny, e.Layers.Search.KeepRefused = true, true
 	e.Manifests = []Format{Schema2}
 	e.Schema1Allowed = true
+	e.Known = without(e.Known, "P-375")
 	e.Manifest.TagInvalid, e.Manifest.Schema1Notice = schema1Removed, schema1Notice
 	return e
 }

@@ -58,7 +58,7 @@ func (p *seenPush) believes() []string {
 	for _, f := range p.firings {
 		switch {
 		case strings.HasPrefix(f.fault, "commit-"), f.fault == "manifest-rewritten", f.fault == "tag-race":
-			rules = append(rules, "P-222")
+			rules = append(rules, "P-222", "P-374")
 		case f.fault == "head-lies" || f.fault == "gc-strikes":
 			rules = append(rules, "P-198")
 		}

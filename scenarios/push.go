@@ -67,6 +67,11 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	w.tellFaults()
 	p.leftovers = w.leftovers(context.WithoutCancel(ctx))
 	p.trace = w.contents.annotate(w.join(trace))
+	w.mu.Lock()
+	for i := range p.trace {
+		p.trace[i].actor = w.actors[p.trace[i].Link]
+	}
+	w.mu.Unlock()
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
 	p.cache, p.log = w.readCache(), w.log.String()
 	p.firings = w.firings(p.trace)

@@ -63,6 +63,9 @@ type seen struct {
 	wire.Exchange
 	content digest.Digest // of the layer that it carries or asks for; "" when unknown
 	layer   string        // "layer1", "config", "manifest"; "" when it is none
+	// actor is the layer on whose behalf a client that sends several at once asked
+	// it; "" when nobody knows.
+	actor string
 }
 
 // reached reports whether the request got as far as HTTP.

@@ -43,9 +43,10 @@ type world struct {
 	told     map[*host]int // how many firings the observer was told of
 	working  func()        // ends the runner's work on the clock
 
-	mu     sync.Mutex // guards watch and probed
+	mu     sync.Mutex // guards everything below
 	watch  func(wire.Exchange)
 	probed []probeResult
+	actors map[string]string // layers by the client's end of a connection that serves one
 }
 
 // A host is one registry of the scenario on its own address.
@@ -181,6 +182,14 @@ func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error
 		return nil, err
 	}
 	w.conns.Add(1)
+	if layer := pusher.LayerOf(ctx); layer != "" && !w.era.KeepsConnections {
+		w.mu.Lock()
+		if w.actors == nil {
+			w.actors = map[string]string{}
+		}
+		w.actors[conn.LocalAddr().String()] = layer
+		w.mu.Unlock()
+	}
 	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { w.conns.Add(-1) })}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/internal/recording"
 	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/scenarios"
 	"github.com/pushcheck/pushcheck/scenarios/record"
 )
 
@@ -135,7 +137,10 @@ func (r *pushRecording) write(err error, w io.Writer) error {
 	}
 	r.step.Exchanges, r.step.Stream = r.proxy.Exchanges(), r.said.Bytes()
 	if err != nil {
-		r.step.Exit, r.step.Error = 1, err.Error()
+		r.step.Exit, r.step.Error = scenarios.ExitFailed, err.Error()
+		if errors.Is(err, context.Canceled) {
+			r.step.Exit = scenarios.ExitInterrupted
+		}
 	}
 	return keepStep(r.dir, r.step, append(r.proxy.Hosts(), r.host), nil, w)
 }

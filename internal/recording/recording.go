@@ -12,8 +12,8 @@
 //	NAME.stdout  what the client told its user, byte for byte
 //
 // Everything that differs from run to run is a word in capitals: HOST for the
-// registry's address, UUID and STATE for an upload session's, TOKEN, DATE, KERNEL,
-// EPHEMERAL; in a schema 1 manifest SIGNATURE, PROTECTED, X, Y and KID, and then
+// registry's address, UUID and STATE for an upload session's, TOKEN, COOKIE, SIG,
+// DATE, KERNEL, EPHEMERAL; PASSWORD for a password, before it is encoded; in a schema 1 manifest SIGNATURE, PROTECTED, X, Y and KID, and then
 // the digest of the body is VARIES(signature).
 //
 // The version stands in NAME.json as "format"; none means 1. A key that is not

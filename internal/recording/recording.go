@@ -11,10 +11,11 @@
 //	NAME.jsonl   what was on the wire, one Exchange a line, in the order of beginning
 //	NAME.stdout  what the client told its user, byte for byte
 //
-// Everything that differs from run to run is a word in capitals: HOST for the
-// registry's address, UUID and STATE for an upload session's, TOKEN, COOKIE, SIG,
-// DATE, KERNEL, EPHEMERAL; PASSWORD for a password, before it is encoded; in a schema 1 manifest SIGNATURE, PROTECTED, X, Y and KID, and then
-// the digest of the body is VARIES(signature).
+// Everything that differs from run to run, or must not be seen, is a word in
+// capitals: HOST for the registry's address, UUID and STATE for an upload
+// session's, TOKEN, COOKIE, SIG, DATE, KERNEL, EPHEMERAL; PASSWORD for a password,
+// before it is encoded; in a schema 1 manifest SIGNATURE, PROTECTED, X, Y and KID,
+// and then the digest of the body is VARIES(signature).
 //
 // The version stands in NAME.json as "format"; none means 1. A key that is not
 // known there is an error, one within a fault or an exchange is kept as Unknown.

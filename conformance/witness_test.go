@@ -1,11 +1,13 @@
 package conformance_test
 
 import (
+	"bufio"
 	"bytes"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,6 +33,7 @@ type witness struct {
 	also   []string
 	raw    bool // the fake as it is, without mended
 	quirks fakeregistry.Quirks
+	tcp    func(t *testing.T, backend string) string // stands before the server
 }
 
 // A reply is an answer that a witness can change before it goes out.
@@ -135,6 +138,9 @@ func mended(next http.Handler) http.Handler {
 		if a.Code == http.StatusInternalServerError {
 			a.set(http.StatusBadRequest, `{"errors":[{"code":"MANIFEST_INVALID","message":"not a manifest"}]}`)
 		}
+		if strings.Contains(a.Body.String(), "PAGINATION_NUMBER_INVALID") {
+			a.set(http.StatusBadRequest, `{"errors":[{"code":"UNSUPPORTED","message":"a wrong n"}]}`)
+		}
 		if a.route.Op == wire.OpManifestPut && a.r.ContentLength > 4<<20 {
 			a.set(http.StatusRequestEntityTooLarge, `{"errors":[{"code":"SIZE_INVALID","message":"too large"}]}`)
 		}
@@ -159,7 +165,65 @@ func served(t *testing.T, w witness) string {
 			t.Error(err)
 		}
 	})
+	if w.tcp != nil {
+		return "http://" + w.tcp(t, server.Listener.Addr().String())
+	}
 	return server.URL
+}
+
+// smuggler is a proxy that takes a request of two lengths.
+func smuggler(t *testing.T, backend string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { smuggle(c, backend) })
+		}
+	})
+	return l.Addr().String()
+}
+
+func smuggle(c net.Conn, backend string) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	var head strings.Builder
+	for !strings.HasSuffix(head.String(), "\r\n\r\n") {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		head.WriteString(line)
+	}
+	if strings.Count(head.String(), "Content-Length:") > 1 {
+		_, _ = io.WriteString(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+		return
+	}
+	out, err := net.Dial("tcp", backend)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	var back sync.WaitGroup
+	back.Go(func() {
+		_, _ = io.Copy(c, out)
+		c.Close()
+	})
+	_, _ = io.WriteString(out, head.String())
+	_, _ = io.Copy(out, in)
+	out.Close()
+	back.Wait()
 }
 
 // TestWitnesses plants one defect at a time: exactly its check must notice, beside
@@ -237,6 +301,3 @@ func bodyOf(r *http.Request) string {
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	return string(b)
 }
-
-// authWitnesses are those of a registry that asks who one is; see TestAuth.
-func authWitnesses() []witness { return nil }

@@ -85,7 +85,7 @@ func manifestWitnesses() []witness {
 			return strings.Contains(r.Header.Get("Content-Type"), "vnd.example.unknown")
 		}, 500, "")},
 		{id: "man-20", wrap: instead(pushed(`"layers"`, `"manifests"`), 201, "")},
-		{id: "man-21", raw: true, also: []string{"chunk-17", "err-06", "lim-02", "sec-06"}},
+		{id: "man-21", raw: true, also: []string{"chunk-17", "err-04", "err-06", "lim-02", "sec-06"}},
 		{id: "man-21", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && bodyOf(r) == "[]"
 		}, 201, "")},
@@ -99,7 +99,7 @@ func manifestWitnesses() []witness {
 		{id: "lim-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && r.ContentLength > 1<<20 && r.ContentLength < 5<<20
 		}, 413, "")},
-		{id: "lim-02", raw: true, also: []string{"chunk-17", "err-06", "man-21", "sec-06"}},
+		{id: "lim-02", raw: true, also: []string{"chunk-17", "err-04", "err-06", "man-21", "sec-06"}},
 		{id: "lim-03", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && strings.Count(bodyOf(r), "mediaType") > 100
 		}, 400, "")},
@@ -412,6 +412,7 @@ func otherWitnesses() []witness {
 		{id: "sec-10", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && route.Tag == "deep" && strings.HasSuffix(route.Repository, "sec-10")
 		}, 500, "")},
+		{id: "sec-13", tcp: smuggler},
 		{id: "http-06", wrap: edit(func(a *reply) {
 			if a.Code == 200 {
 				a.Header().Set("Content-Encoding", "gzip")

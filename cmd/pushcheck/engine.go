@@ -12,6 +12,7 @@ import (
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/engine"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 type engineFlags struct {
@@ -69,6 +70,7 @@ func serveEngine(ctx context.Context, f engineFlags, o outside) error {
 	defer store.Close()
 	client, err := pusher.New(pusher.Config{
 		Era: era, Images: store, TempDir: temp, InsecureRegistries: f.insecure, Mirrors: f.mirrors, CertsDir: f.certs, V2Only: f.v2only,
+		Metadata: metadata.Open(filepath.Join(dir, "distribution")),
 	})
 	if err != nil {
 		return usage("", "%v", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
@@ -97,6 +98,9 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	cache.fill(store)
 
 	config := pusher.Config{Era: era, Images: store, TempDir: dir, Recorder: wire.NewRecorder(clock.Real(), nil)}
+	if cache.dir != "" {
+		config.Metadata = metadata.Open(filepath.Join(cache.dir, "layers", era.Name))
+	}
 	if err := f.trust(&config, to.host, dir); err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func explainEra(name string) (Explanation, bool) {
 	if !built {
 		return Explanation{Name: name, What: "era", Doc: "A pusher that is not in this version: scenarios that name it are skipped."}, slices.Contains(eraNames, name)
 	}
-	e := Explanation{Name: name, What: "era", Doc: "The builtin pusher that behaves on the wire as docker " + era.Version() + " did.", Files: usedBy(name)}
+	e := Explanation{Name: name, What: "era", Doc: EraSentence(era), Files: usedBy(name), Rows: eraRows(era)}
 	for _, d := range era.Known {
 		e.Rows = append(e.Rows, Row{Name: d.Invariant, Type: d.Rule, Doc: "known: " + d.Because})
 	}

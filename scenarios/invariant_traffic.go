@@ -136,9 +136,9 @@ func patience(p *seenPush) []finding {
 // Retry-After (P-343) or after a bare code (P-346).
 func repeatRules(e seen) []string {
 	if e.Route.Op == wire.OpManifestPut {
-		return []string{"P-375"}
+		return []string{"P-375", "P-398"}
 	}
-	return []string{"P-343", "P-346"}
+	return []string{"P-343", "P-346", "P-398"}
 }
 
 // maxPatience is the longest Retry-After that a client must keep to: a longer one

@@ -1,0 +1,52 @@
+package scenarios
+
+import "github.com/pushcheck/pushcheck/pusher"
+
+// eraWitnesses are those of scenarios that one era passes. Where another is known
+// to fail, the witness is that it is the one that does not.
+var eraWitnesses = map[string][]witness{
+	"upload/storm":            {as("docker 28, which excuses nothing", pusher.Docker28)},
+	"era-best/every-position": {as("docker 28, which excuses nothing", pusher.Docker28)},
+
+	"era-best/resume@best":              {asContainerd, withoutFaults},
+	"era-best/resume@docker-28":         {asBest},
+	"era-best/resume@containerd":        {asBest},
+	"era-best/retry-after@best":         {asContainerd, withoutFaults},
+	"era-best/retry-after@docker-28":    {asBest},
+	"era-best/retry-after@containerd":   {asBest},
+	"era-best/manifest-fake@best":       {asContainerd, withoutFaults},
+	"era-best/manifest-fake@docker-28":  {asBest},
+	"era-best/manifest-fake@containerd": {asBest},
+	"era-best/second-push@best":         {asContainerd, forgotten("manifest.head")},
+	"era-best/second-push@docker-28":    {asBest},
+	"era-best/second-push@containerd":   {asBest},
+	"era-best/head-lies@best":           {asContainerd, withoutFaults},
+	"era-best/head-lies@containerd":     {asBest},
+	"era-best/cancels@best":             {asContainerd, withoutFaults},
+	"era-best/cancels@docker-28":        {asBest},
+	"era-best/cancels@containerd":       {asBest},
+
+	"era-containerd/no-ping@containerd":          {asBest},
+	"era-containerd/no-ping@best":                {asContainerd},
+	"era-containerd/no-ping@docker-28":           {asContainerd},
+	"era-containerd/digest-demanded@containerd":  {asBest, withoutFaults},
+	"era-containerd/digest-demanded@best":        {asContainerd},
+	"era-containerd/digest-demanded@docker-28":   {asContainerd},
+	"era-containerd/digest-compared@containerd":  {asBest, withoutFaults},
+	"era-containerd/digest-compared@best":        {asContainerd},
+	"era-containerd/digest-compared@docker-28":   {asContainerd},
+	"era-containerd/at-once@containerd":          {asBest, withoutFaults},
+	"era-containerd/at-once@best":                {asContainerd},
+	"era-containerd/at-once@docker-28":           {asContainerd},
+	"era-containerd/location-missing@containerd": {asBest, withoutFaults},
+	"era-containerd/location-missing@best":       {asContainerd},
+	"era-containerd/location-missing@docker-28":  {asContainerd},
+	"era-containerd/head-refused@containerd":     {asBest, withoutFaults},
+	"era-containerd/head-refused@best":           {asContainerd},
+	"era-containerd/head-refused@docker-28":      {asContainerd},
+}
+
+var (
+	asBest       = as("best", pusher.Best)
+	asContainerd = as("containerd", pusher.Containerd)
+)

@@ -42,11 +42,11 @@ var arrows = map[string][]string{
 		"internal/report", "internal/schema1", "internal/wire", "internal/clock",
 	},
 	"scenarios/scenariotest": {"scenarios", "internal/report", "internal/wire", "internal/clock"},
-	"scenarios/replay":       {"pusher", "pusher/image", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
+	"scenarios/replay":       {"pusher", "pusher/image", "pusher/metadata", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
 
 	"scenarios/record": {"internal/recording"},
 
-	"cmd/pushcheck":  {"scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
+	"cmd/pushcheck":  {"scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
 	"internal/bench": {"fakeregistry", "pusher", "pusher/image"},
 }
 

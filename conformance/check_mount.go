@@ -53,6 +53,9 @@ var mount02 = &Check{
 	Doc:   "the upload that a mount of an absent blob starts takes the blob",
 	Hurts: "docker, whose mount often misses: the push fails where it should go on",
 	Run: func(ctx context.Context, p *Probe) error {
+		if err := p.push(ctx, p.Other, p.blob("there", 20)); err != nil { // so that the source is one
+			return err
+		}
 		b := p.blob("missing", 90)
 		a, err := p.mount(ctx, p.Repository, b.digest.String(), p.Other)
 		if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// curlBody is the largest body that a command carries, in bytes.
-const curlBody = 1 << 16
+// curlBody is the largest body that stands in a command itself, in bytes.
+const curlBody = 1200
 
 // curl is what a person types to see the same answer. An upload session that the
 // request went to is started first. It is "" for what curl cannot send.
@@ -24,18 +25,44 @@ func (a *answer) curl() string {
 
 // writeCurl writes the commands that the request builds on, and its own.
 func (a *answer) writeCurl(b *strings.Builder, command string, depth int) bool {
-	target := a.url.String()
-	if before := a.req.after; before != nil && depth < 8 {
-		if !before.writeCurl(b, "LOCATION=$(curl -si", depth+1) {
+	before := a.req.after
+	if before == nil || depth > 8 {
+		return a.writeOwn(b, command)
+	}
+	if !before.writeCurl(b, "LOCATION=$(curl -si", depth+1) {
+		return false
+	}
+	for _, also := range a.req.besides {
+		if !also.writeOwn(b, "curl -si") {
 			return false
 		}
-		location, err := before.location()
-		if err == nil && strings.HasPrefix(target, location) {
+	}
+	return a.writeOwn(b, command)
+}
+
+// writeOwn writes the request's own command.
+func (a *answer) writeOwn(b *strings.Builder, command string) bool {
+	target := a.url.String()
+	if before := a.req.after; before != nil {
+		if location, err := before.location(); err == nil && strings.HasPrefix(target, location) {
 			target = "$LOCATION" + strings.TrimPrefix(target, location)
 		}
 	}
-	if len(a.req.body) > curlBody || !utf8.Valid(a.req.body) || bytes.IndexByte(a.req.body, 0) >= 0 {
+	made := ""
+	if len(a.req.body) > curlBody {
+		if made = seqOf(a.req.body); made == "" {
+			return false
+		}
+	}
+	if !utf8.Valid(a.req.body) || bytes.IndexByte(a.req.body, 0) >= 0 {
 		return false
+	}
+	if made != "" {
+		before, after, ok := strings.Cut(command, "curl")
+		if !ok {
+			before, after = "", command
+		}
+		command = before + made + " | curl" + after
 	}
 	b.WriteString(command)
 	switch a.req.method {
@@ -55,7 +82,11 @@ func (a *answer) writeCurl(b *strings.Builder, command string, depth int) bool {
 		if a.req.header.Get("Content-Type") == "" {
 			b.WriteString(" -H 'Content-Type:'")
 		}
-		b.WriteString(" --data-binary " + quote(string(a.req.body)))
+		if made != "" {
+			b.WriteString(" --data-binary @-")
+		} else {
+			b.WriteString(" --data-binary " + quote(string(a.req.body)))
+		}
 	}
 	if strings.HasPrefix(target, "$LOCATION") {
 		b.WriteString(` "` + target + `"`)
@@ -71,6 +102,21 @@ func (a *answer) writeCurl(b *strings.Builder, command string, depth int) bool {
 	}
 	b.WriteString("\n")
 	return true
+}
+
+// seqOf is the command that makes a part of made content; "" for other bytes.
+func seqOf(body []byte) string {
+	newline := bytes.IndexByte(body, '\n')
+	if newline < 0 || len(body) < newline+1+lineLength {
+		return ""
+	}
+	word, number, ok := strings.Cut(string(body[newline+1:newline+lineLength]), "-")
+	n, err := strconv.Atoi(number)
+	from := (n-1)*lineLength - newline - 1
+	if !ok || err != nil || from < 0 || !bytes.Equal(seededLines(word, from, len(body)), body) {
+		return ""
+	}
+	return fmt.Sprintf("seq -f '%s-%%06.0f' 1 %d | tail -c +%d | head -c %d", word, (from+len(body))/lineLength+1, from+1, len(body))
 }
 
 // quote quotes a word for a shell.

@@ -2,13 +2,13 @@ package conformance
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,15 +57,21 @@ func (p *Probe) blob(name string, size int) blob {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(p.Repository[len(p.Repository)-len(p.name()):] + "\x00" + name))
 	r := rand.New(rand.NewPCG(p.seed, h.Sum64()))
-	raw := make([]byte, size/2+8)
-	for i := 0; i < len(raw); i += 8 {
-		v := r.Uint64()
-		for j := 0; j < 8 && i+j < len(raw); j++ {
-			raw[i+j] = byte(v >> (8 * j))
-		}
-	}
-	data := []byte(hex.EncodeToString(raw))[:size]
+	data := seededLines(fmt.Sprintf("%016x", r.Uint64()), 0, size)
 	return blob{digest.FromBytes(data), data}
+}
+
+// lineLength is that of a line of made content: "0123456789abcdef-000001\n".
+const lineLength = 24
+
+// seededLines are numbered lines, from one byte on and so many: no two places of
+// them are alike, and seq makes them too.
+func seededLines(word string, from, size int) []byte {
+	var b []byte
+	for n := from/lineLength + 1; len(b) < from%lineLength+size; n++ {
+		b = fmt.Appendf(b, "%s-%06d\n", word, n)
+	}
+	return b[from%lineLength:][:size]
 }
 
 // name is the last part of the repository: the check's ID.
@@ -183,6 +189,7 @@ type session struct {
 	last     *answer // the answer that said where it is
 	location string
 	size     int // bytes sent so far
+	besides  []*answer
 }
 
 // start starts an upload session, as the set-up of a check.
@@ -209,7 +216,7 @@ func (s *session) moved(a *answer) error {
 	if err != nil {
 		return err
 	}
-	s.last, s.location = a, location
+	s.last, s.location, s.besides = a, location, nil
 	return nil
 }
 
@@ -230,13 +237,21 @@ func (s *session) chunk(ctx context.Context, data []byte) (*answer, error) {
 
 // patch sends bytes with a range as given; "" sends none, as a stream.
 func (s *session) patch(ctx context.Context, data []byte, contentRange string) (*answer, error) {
-	r := request{method: http.MethodPatch, url: s.location, body: data, after: s.last, header: header("Content-Type", "application/octet-stream")}
+	r := request{method: http.MethodPatch, url: s.location, body: data, header: header("Content-Type", "application/octet-stream")}
 	if contentRange == "" {
 		r.stream = true
 	} else {
 		r.header.Set("Content-Range", contentRange)
 	}
-	return s.p.send(ctx, r)
+	return s.send(ctx, r)
+}
+
+// send sends a request to the session, and remembers it.
+func (s *session) send(ctx context.Context, r request) (*answer, error) {
+	r.after, r.besides = s.last, slices.Clone(s.besides)
+	a, err := s.p.send(ctx, r)
+	s.besides = append(s.besides, a)
+	return a, err
 }
 
 // put closes the session with the last bytes, which may be none.
@@ -248,12 +263,12 @@ func (s *session) put(ctx context.Context, d digest.Digest, data []byte, headers
 	for i := 0; i+1 < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	return s.p.send(ctx, request{method: http.MethodPut, url: withQuery(s.location, "digest", d.String()), body: data, after: s.last, header: h})
+	return s.send(ctx, request{method: http.MethodPut, url: withQuery(s.location, "digest", d.String()), body: data, header: h})
 }
 
 // at sends a request without a body to the session.
 func (s *session) at(ctx context.Context, method string) (*answer, error) {
-	return s.p.send(ctx, request{method: method, url: s.location, after: s.last})
+	return s.send(ctx, request{method: method, url: s.location})
 }
 
 // cancel ends the session, whatever comes of it.

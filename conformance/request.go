@@ -25,10 +25,12 @@ type request struct {
 	url    string // a path from the registry's root, or an absolute URL
 	header http.Header
 	body   []byte
-	hasLen bool // whether a body of 0 bytes is sent with Content-Length: 0
-	stream bool // with Transfer-Encoding: chunked
-	bare   bool // without credentials
-	after  *answer
+	hasLen bool    // whether a body of 0 bytes is sent with Content-Length: 0
+	stream bool    // with Transfer-Encoding: chunked
+	bare   bool    // without credentials
+	after  *answer // whose Location the request goes to
+	// besides are what was sent there meanwhile, and moved nothing.
+	besides []*answer
 }
 
 // An answer is what came back, or why nothing did.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
@@ -186,8 +187,13 @@ func rewriteManifest(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	next.ServeHTTP(w, withBody(r, r.Context(), other.Bytes()))
 }
 
-// othersManifest is what somebody else pushed: an index of nothing.
-const othersManifest = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
+// What somebody else pushed: an OCI manifest without layers and with the empty
+// config (image-spec, "Guidance for an Empty Descriptor").
+const (
+	othersManifest = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",` +
+		`"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}`
+	othersConfig = `{}`
+)
 
 // tagRace lets somebody else have the last word on a tag.
 func tagRace(by time.Duration) Effect {
@@ -204,6 +210,7 @@ func tagRace(by time.Duration) Effect {
 		}
 		s.took(r.Context())
 		move := func() {
+			_, _, _ = b.storage.PutBlob(route.Repository, strings.NewReader(othersConfig))
 			_, _ = b.storage.PutManifest(route.Repository, route.Tag, ManifestInfo{}, []byte(othersManifest)) // fails when the storage is closed
 		}
 		if by == 0 {

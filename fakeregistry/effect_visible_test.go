@@ -227,7 +227,7 @@ func TestTagRace(t *testing.T) {
 		if err := v.Sleep(t.Context(), after); err != nil {
 			t.Fatal(err)
 		}
-		got := p.send(http.MethodGet, "/v2/lib/app/manifests/v1", nil, "Accept: "+otherManifest)
+		got := p.send(http.MethodGet, "/v2/lib/app/manifests/v1", nil, "Accept: application/vnd.oci.image.manifest.v1+json")
 		if got.Status != http.StatusOK || got.Header.Get("Docker-Content-Digest") == own || len(s.Fired()) != 1 {
 			t.Errorf("%s: the tag gives %d %v", by, got.Status, got.Header)
 		}

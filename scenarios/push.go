@@ -35,7 +35,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	}
 	repository, tag, _ := splitReference(step.Push)
 	p.repository = repository
-	local := w.hosts[0].server.Host() + "/" + repository
+	local := w.hosts[0].address() + "/" + repository
 	if err := w.tagLocally(local, tag); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,6 @@ func TestOutcomes(t *testing.T) {
 		{"another client is known to fail", start + "expect: {result: failed}\nknown: {skopeo: {fails: result, because: it is}}", report.Fail, "expect.result"},
 		{"it is known to fail and passes", start + "known: {docker-1.8: {fails: result, because: it is}}", report.Fail, "it passed, although it is known to fail: it is"},
 		{"its client is not here", start + "client: ctr", report.Skipped, "needs the client ctr; foreign clients are not driven by this version"},
-		{"its fault is not here", start + "faults: [h2-goaway]", report.Skipped, "needs fault h2-goaway, which is not in this version"},
 		{"its need is not met", start + "needs: [teleport]", report.Skipped, "needs teleport"},
 		{"its fault never strikes", start + "faults: [{reset: blob.get}]", report.Fail, "invariant fired: fault reset never struck"},
 		{"its optional fault never strikes", start + "faults: [{reset: blob.get, optional: true}]", report.Pass, ""},

@@ -56,6 +56,7 @@ type host struct {
 	look     inspector
 	server   *fakeregistry.Server
 	indices  int // faults that were ever put in force
+	name     string // that clients know it by; "" is its address
 }
 
 // changes are what a test alters of a run, to see that the scenario notices.
@@ -127,9 +128,12 @@ func (w *world) connect(log *slog.Logger) error {
 		MaxConcurrentUploads: w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
 		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
+	if w.named() {
+		c.Resolve = loopback
+	}
 	if w.s.Client.Secure {
 		for _, h := range w.hosts {
-			c.Secure = append(c.Secure, h.server.Host())
+			c.Secure = append(c.Secure, h.address())
 		}
 	}
 	if w.s.Client.Trust {
@@ -157,7 +161,7 @@ func (w *world) trust(dir string) error {
 		if pem == nil {
 			continue
 		}
-		own := filepath.Join(dir, h.server.Host())
+		own := filepath.Join(dir, h.address())
 		if err := os.MkdirAll(own, 0o700); err != nil {
 			return err
 		}
@@ -173,7 +177,7 @@ func (w *world) trust(dir string) error {
 func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	h := w.hosts[0]
 	for _, other := range w.hosts[1:] {
-		if other.server.Host() == addr || other.server.TokenHost() == addr {
+		if other.address() == addr || other.server.Host() == addr || other.server.TokenHost() == addr {
 			h = other
 		}
 	}
@@ -268,7 +272,7 @@ func (w *world) close() error {
 func (w *world) addresses() []string {
 	var list []string
 	for _, h := range w.hosts {
-		list = append(list, h.server.Host())
+		list = append(list, h.address())
 	}
 	return list
 }

@@ -36,6 +36,10 @@ func (w *world) start(log *slog.Logger, c changes) error {
 		config := fakeregistry.Config{
 			Registry: served, Guard: newGuard(spec), Seed: w.seed, TLS: spec.TLS, Contents: w.uploads(), Clock: w.time(), Log: log,
 		}
+		if w.named() {
+			h.name = hostName(i)
+			config.Names = []string{h.name}
+		}
 		if c.config != nil {
 			c.config(i, &config)
 		}

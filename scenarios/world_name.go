@@ -1,0 +1,37 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+)
+
+// named reports whether the scenario's hosts are known by names, not by
+// addresses: they are where a fault of the name service is written.
+func (w *world) named() bool {
+	if w.served != nil {
+		return false // nobody else could look them up
+	}
+	ofNames := func(f Fault) bool { return faultLayer(f.Name) == "dns" }
+	return slices.ContainsFunc(w.s.Faults, ofNames) ||
+		slices.ContainsFunc(w.s.Steps, func(s Step) bool { return slices.ContainsFunc(s.Faults, ofNames) })
+}
+
+// hostName is the name of host i, from 0, where hosts have names.
+func hostName(i int) string { return fmt.Sprintf("registry%d.test", i+1) }
+
+// loopback is what the resolver says of every host: what a docker asks when it
+// decides whether a registry is insecure is no lookup of a push.
+func loopback(context.Context, string) ([]net.IP, error) {
+	return []net.IP{net.IPv4(127, 0, 0, 1)}, nil
+}
+
+// address is how clients write the host, with its port.
+func (h *host) address() string {
+	if h.name == "" {
+		return h.server.Host()
+	}
+	_, port, _ := net.SplitHostPort(h.server.Host())
+	return net.JoinHostPort(h.name, port)
+}

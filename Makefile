@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios e2e fuzz fuzz-foreign golden bench cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self e2e fuzz fuzz-foreign golden bench cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ lint: ## golangci-lint, pinned by tools.mod; the first call builds it
 scenarios: ## run the whole built-in library
 	$(GO) run ./cmd/pushcheck run
 
+self: ## the conformance checks against the bench's own registries, and every check against every planted defect
+	$(GO) test -count=1 ./conformance/...
+	$(GO) test -count=1 -run 'TestWitnesses|TestAuthWitnesses' ./conformance -full
+
 e2e: ## pushcheck against Debian's docker-registry, with docker, skopeo, umoci and crane; all must be installed
 	$(GO) test -tags e2e -count=1 -run 'TestE2E' -v ./cmd/pushcheck
 
@@ -44,7 +48,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 20s)
 fuzz-foreign: ## those that read what others wrote (headers, archives, recordings), two at a time
 	@printf '%s\n' ./pusher/engine:FuzzAuthHeader ./pusher/image:FuzzLoad ./internal/recording:FuzzStep \
 		./internal/recording:FuzzHead ./internal/recording:FuzzScrub | \
-	xargs -P 2 -I @ sh -c 'p=@; $(GO) test -run "^$$" -fuzz "^$${p##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x -parallel 1 $${p%:*}'
+	GO='$(GO)' xargs -P 2 -I @ .ci/fuzz @ $(FUZZTIME)
 
 golden: ## write the golden files anew and say what changed
 	$(GO) test ./... -update

@@ -29,6 +29,17 @@ func (s *Scrubber) Learn(e Exchange) {
 	}
 }
 
+// shortest is how long what the wire tells to be secret must be to be hidden
+// elsewhere, too: a token "t" would hide every t. Where it stood it is hidden anyway.
+const shortest = 4
+
+// found learns a secret that the wire told.
+func (s *Scrubber) found(text, word string) {
+	if len(text) >= shortest {
+		s.secret(text, word)
+	}
+}
+
 // secret learns a secret in every spelling in which it might stand.
 func (s *Scrubber) secret(text, word string) {
 	if text == "" || text == word {
@@ -71,13 +82,13 @@ func (s *Scrubber) learnCredentials(value string) {
 	switch strings.ToLower(scheme) {
 	case "basic":
 		if user, password, ok := decodeBasic(rest); ok {
-			s.secret(password, Password)
+			s.found(password, Password)
 			s.learn(rest, base64.StdEncoding.EncodeToString([]byte(user+":"+Password)))
 		}
 	case "token":
 		s.learnSignature(rest)
 	default:
-		s.secret(rest, Token)
+		s.found(rest, Token)
 	}
 }
 
@@ -123,7 +134,7 @@ func (s *Scrubber) learnQuery(path string) {
 		word, secret := hiddenKey(name)
 		switch {
 		case secret:
-			s.secret(value, word)
+			s.found(value, word)
 		case word == State:
 			s.long(raw, word)
 			s.long(value, word)
@@ -149,7 +160,7 @@ func (s *Scrubber) learnMembers(body string) {
 	for name, value := range members {
 		if text, ok := value.(string); ok {
 			if word, secret := hiddenKey(name); secret {
-				s.secret(text, word)
+				s.found(text, word)
 			}
 		}
 	}

@@ -188,7 +188,7 @@ func (s *Scrubber) Header(line string) string {
 			value = Date
 		}
 	}
-	return name + ":" + blank + s.Text(value)
+	return s.Text(name) + ":" + blank + s.Text(value)
 }
 
 // scrubCredentials hides what an Authorization header proves somebody with.

@@ -111,7 +111,7 @@ func FuzzScrub(f *testing.F) {
 				t.Fatalf("%q survives in %q", secret, text)
 			}
 		}
-		if e.ReqHeaders[0] != "Authorization: Basic "+basic("u", "PASSWORD") {
+		if strings.Contains(e.ReqHeaders[0], basic("u", secret)) {
 			t.Fatalf("credentials became %q", e.ReqHeaders[0])
 		}
 	})

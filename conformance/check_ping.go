@@ -17,9 +17,6 @@ var ping01 = &Check{
 		if err != nil {
 			return err
 		}
-		if a.status == http.StatusUnauthorized && len(challengesOf(a.header)) > 0 && p.credentials.Username == "" && p.credentials.RegistryToken == "" {
-			return nil // repositories may be open where the ping is not
-		}
 		return a.want(http.StatusOK)
 	},
 }

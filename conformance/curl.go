@@ -11,7 +11,10 @@ import (
 )
 
 // curlBody is the largest body that stands in a command itself, in bytes.
-const curlBody = 1200
+const curlBody = 8 << 10
+
+// curlInline is from where on made content is made by the command.
+const curlInline = 100
 
 // curl is what a person types to see the same answer. An upload session that the
 // request went to is started first. It is "" for what curl cannot send.
@@ -49,8 +52,8 @@ func (a *answer) writeOwn(b *strings.Builder, command string) bool {
 		}
 	}
 	made := ""
-	if len(a.req.body) > curlBody {
-		if made = seqOf(a.req.body); made == "" {
+	if len(a.req.body) > curlInline {
+		if made = seqOf(a.req.body); made == "" && len(a.req.body) > curlBody {
 			return false
 		}
 	}

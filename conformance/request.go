@@ -45,6 +45,9 @@ type answer struct {
 	err       error // no complete answer came
 }
 
+// errStranger says that nothing can be seen without credentials.
+var errStranger = errors.New("the registry wants to know who asks, and there are no credentials for it")
+
 // header makes a header of pairs.
 func header(pairs ...string) http.Header {
 	h := http.Header{}
@@ -63,6 +66,9 @@ func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
 	a := p.try(ctx, r, p.authorization(r))
 	if a.err == nil && a.status == http.StatusUnauthorized && !r.bare && p.sameHost(a.url) {
 		value, err := p.authorize(ctx, r, a)
+		if !p.known() && (err != nil || value == "") && len(challengesOf(a.header)) > 0 {
+			return a, errStranger
+		}
 		if err != nil {
 			return a, err
 		}

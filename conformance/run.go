@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Run runs checks against a registry. The report has a verdict for each selected
@@ -35,8 +36,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	}
 	transport, stop := t.Transport, func() {}
 	if transport == nil {
-		own := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // net/http says so
-		own.MaxIdleConnsPerHost = 10
+		own := &http.Transport{MaxIdleConnsPerHost: 10, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second}
 		transport, stop = own, own.CloseIdleConnections
 	}
 	r.transport = transport

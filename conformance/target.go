@@ -19,8 +19,8 @@ type Target struct {
 	// Credentials go to the registry's host and to the realm that it names, and
 	// nowhere else. Zero is nobody.
 	Credentials pusher.Credentials
-	// Transport sends the requests; nil is net/http's with ten connections. Its
-	// owner closes its connections.
+	// Transport sends the requests; nil is one without a proxy that keeps ten
+	// connections. Its owner closes its connections.
 	Transport http.RoundTripper
 	// Prefix is the first part of every repository that is written to; "" is
 	// "pushcheck".

@@ -46,7 +46,10 @@ var arrows = map[string][]string{
 
 	"scenarios/record": {"internal/recording"},
 
-	"cmd/pushcheck":  {"scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
+	"conformance":                 {"pusher", "internal/report", "internal/wire", "internal/clock"},
+	"conformance/conformancetest": {"conformance"},
+
+	"cmd/pushcheck":  {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
 	"internal/bench": {"fakeregistry", "pusher", "pusher/image"},
 }
 

@@ -42,6 +42,15 @@ var faultWitnesses = map[string][]witness{
 	"manifest/pull-through":          {withoutFaults, argument("by", time.Duration(0))},
 	"manifest/rewritten":             {answers(wire.OpManifestPut, 500, true)},
 	"manifest/tag-race":              {withoutFaults, answers(wire.OpManifestPut, 201, false)},
+	"network/lookups":                {withoutFaults, instead("refuse")},
+	"network/silence":                {withoutFaults, argument("for", 4*time.Second)},
+	"network/malformed":              {withoutFaults, instead("empty-reply")},
+	"network/harmless":               {instead("empty-reply"), instead("denied")},
+	"upload/refused":                 {withoutFaults},
+	"auth/refused":                   {withoutFaults},
+	"blob-exists/mounts":             {withoutFaults},
+	"blob-exists/rotten":             {withoutFaults, instead("gc-strikes")},
+	"manifest/schema2-refused":       {withoutFaults},
 }
 
 // argument gives the first fault another argument.

@@ -115,10 +115,15 @@ func (p *Probe) token(ctx context.Context, r request, c challenge) (string, erro
 	if err != nil {
 		return "", err
 	}
-	if said.reply.Token != "" {
-		return said.reply.Token, nil
+	return said.reply.word(), nil
+}
+
+// word is the token itself.
+func (t tokenReply) word() string {
+	if t.Token != "" {
+		return t.Token
 	}
-	return said.reply.AccessToken, nil
+	return t.AccessToken
 }
 
 func (p *Probe) fetchToken(ctx context.Context, r request, c challenge) (tokenAnswer, error) {
@@ -142,9 +147,13 @@ func (p *Probe) fetchToken(ctx context.Context, r request, c challenge) (tokenAn
 		value = p.basicValue()
 	}
 	realm.RawQuery = q.Encode()
-	a := p.askRealm(ctx, realm, value)
+	return p.decodeToken(p.askRealm(ctx, realm, value))
+}
+
+// decodeToken reads what a token service answered.
+func (p *Probe) decodeToken(a *answer) (tokenAnswer, error) {
 	if a.err != nil {
-		return tokenAnswer{}, fmt.Errorf("the token service %s: %w", realm.Host, a.err)
+		return tokenAnswer{}, fmt.Errorf("the token service: %w", a.err)
 	}
 	var said tokenReply
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &said) != nil || said.Token+said.AccessToken == "" {

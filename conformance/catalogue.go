@@ -5,7 +5,7 @@ import "slices"
 // Checks is the catalogue, in the order of reports.
 func Checks() []*Check {
 	return slices.Concat(
-		pingChecks(), authChecks(), blobChecks(), monoChecks(), chunkChecks(), resumeChecks(), mountChecks(), digestChecks(),
+		pingChecks(), authChecks(), tokenChecks(), blobChecks(), monoChecks(), chunkChecks(), sessionChecks(), resumeChecks(), mountChecks(), digestChecks(),
 		manifestChecks(), manifestContentChecks(), tagChecks(), pagingChecks(), referrerChecks(), deleteChecks(), errorChecks(),
 		concurrencyChecks(), limitChecks(), securityChecks(), httpChecks(),
 	)

@@ -9,7 +9,7 @@ import (
 )
 
 func blobChecks() list {
-	return list{blob01, blob02, blob03, blob04, blob05, blob06, blob07, blob08, blob09, blob10, blob11, blob14}
+	return list{blob01, blob02, blob03, blob04, blob05, blob06, blob07, blob08, blob09, blob10, blob11, blob12, blob14}
 }
 
 var blob01 = &Check{
@@ -184,6 +184,27 @@ var blob11 = &Check{
 		}
 		return nil
 	},
+}
+
+var blob12 = &Check{
+	ID: "blob-12", Level: Must, Silent: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03, blob03},
+	Doc:   "where a blob is given by redirect, its bytes are there, and no credentials are needed for them",
+	Hurts: "docker, which sends none to another host",
+	Run: withBlob(80, func(ctx context.Context, p *Probe, b blob) error {
+		a, err := p.send(ctx, request{method: http.MethodGet, url: blobPath(p.Repository, b.digest)})
+		if err != nil {
+			return err
+		}
+		if a.status/100 != 3 {
+			return &SkipError{Reason: "blobs are not given by redirect"}
+		}
+		to, err := a.location()
+		if err != nil {
+			return err
+		}
+		a, err = p.send(ctx, request{method: http.MethodGet, url: to, bare: true})
+		return first(err, a.wantIf(err, http.StatusOK), a.bytes(b.data))
+	}),
 }
 
 var blob14 = &Check{

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-func concurrencyChecks() list { return list{conc01, conc02, conc03, conc04, conc08} }
+func concurrencyChecks() list { return list{conc01, conc02, conc03, conc04, conc05, conc08} }
 
 var conc01 = &Check{
 	ID: "conc-01", Level: Must, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
@@ -121,6 +121,30 @@ func (a *answer) oneOf(all []manifest) error {
 		}
 	}
 	return a.violation("one of the manifests that were pushed", "other "+count(len(a.body), "byte"))
+}
+
+var conc05 = &Check{
+	ID: "conc-05", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{chunk01},
+	Doc:   "of two chunks for one place that arrive at once, one is taken",
+	Hurts: "clients that send a chunk again while the first is still under way: the layer is corrupt",
+	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
+		taken := make([]*answer, 2)
+		r := request{
+			method: http.MethodPatch, url: s.location, body: b.data[size : 2*size], after: s.last,
+			header: header("Content-Type", "application/octet-stream", "Content-Range", fmt.Sprintf("%d-%d", size, 2*size-1)),
+		}
+		if err := together(2, 2, func(i int) error {
+			var err error
+			taken[i], err = s.p.send(ctx, r)
+			return err
+		}); err != nil {
+			return err
+		}
+		if taken[0].status/100 == 2 && taken[1].status/100 == 2 {
+			return taken[1].violation("one of two chunks refused", "both taken")
+		}
+		return nil
+	}),
 }
 
 var conc08 = &Check{

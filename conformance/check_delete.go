@@ -8,7 +8,7 @@ import (
 )
 
 func deleteChecks() list {
-	return list{del01, del02, del03, del04, del05, del06, del07, del08, del09, del11}
+	return list{del01, del02, del03, del04, del05, del06, del07, del08, del09, del11, del12}
 }
 
 // deleted demands 202 of a deletion, or that a registry says that it has none.
@@ -196,6 +196,19 @@ var del09 = &Check{
 		}
 		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
 	}),
+}
+
+var del12 = &Check{
+	ID: "del-12", Level: May, Spec: "deleting manifests", Requires: list{ping01},
+	Doc:   "where there is no deletion, 405 says so",
+	Hurts: "clients that clean up: they cannot tell forbidden from not there",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.remove(ctx, manifestPath(p.Repository, "absent"))
+		if err != nil || a.status == http.StatusNotFound || a.status == http.StatusAccepted {
+			return err
+		}
+		return a.want(http.StatusMethodNotAllowed, http.StatusBadRequest)
+	},
 }
 
 var del11 = &Check{

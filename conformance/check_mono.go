@@ -8,7 +8,7 @@ import (
 )
 
 func monoChecks() list {
-	return list{mono01, mono02, mono03, mono04, mono05, mono07, mono08, mono09, mono10, mono11, mono12, mono13, mono18}
+	return list{mono01, mono02, mono03, mono04, mono05, mono07, mono08, mono09, mono10, mono11, mono12, mono13, mono16, mono18}
 }
 
 func digestOf(data []byte) digest.Digest { return digest.FromBytes(data) }
@@ -251,6 +251,20 @@ var mono13 = &Check{
 		}
 		p.remember(blobPath(p.Repository, b.digest))
 		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	},
+}
+
+var mono16 = &Check{
+	ID: "mono-16", Level: Should, Silent: true, Spec: "HTTP semantics", Requires: list{mono02}, Uses: list{mono03},
+	Doc:   "a closing PUT that waits for 100 Continue is taken",
+	Hurts: "curl and Java clients, which wait before they send a large blob",
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("continue", 500)
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		return s.closed(ctx, b, b.data, "Expect", "100-continue")
 	},
 }
 

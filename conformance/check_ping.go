@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func pingChecks() list { return list{ping01, ping02, ping03, ping04, ping05} }
+func pingChecks() list { return list{ping01, ping02, ping03, ping04, ping05, v101} }
 
 var ping01 = &Check{
 	ID: "ping-01", Level: Must, Spec: "endpoints",
@@ -83,4 +83,17 @@ func (a *answer) noPage() error {
 		return a.violation("nothing or JSON", "a page of type "+quoteOr(kind))
 	}
 	return nil
+}
+
+var v101 = &Check{
+	ID: "v1-01", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	Doc:   "/v1/_ping is not there, or is V1's",
+	Hurts: "docker before 1.13, which falls back to it and reads a page",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.get(ctx, "/v1/_ping")
+		if err != nil || a.status != http.StatusOK {
+			return err
+		}
+		return a.noPage()
+	},
 }

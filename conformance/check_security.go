@@ -6,7 +6,9 @@ import (
 	"strings"
 )
 
-func securityChecks() list { return list{sec01, sec02, sec03, sec04, sec06, sec08, sec10, sec13} }
+func securityChecks() list {
+	return list{sec01, sec02, sec03, sec04, sec06, sec08, sec10, sec13, sec14}
+}
 
 var sec01 = &Check{
 	ID: "sec-01", Level: Must, Silent: true, Spec: "isolation", Requires: list{mono02}, Uses: list{mono03, man03},
@@ -144,6 +146,28 @@ var sec13 = &Check{
 		}
 		if status != 0 && status < 400 {
 			return &Violation{Want: "status 400 for Content-Length 0 and 5 at once", Got: http.StatusText(status)}
+		}
+		return nil
+	},
+}
+
+var sec14 = &Check{
+	ID: "sec-14", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03},
+	Doc:   "no answer has the password or the token in it",
+	Hurts: "users: logs and proxies keep what stands in bodies and addresses",
+	Run: func(ctx context.Context, p *Probe) error {
+		for _, r := range append(p.malformed()[:4], request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}}) {
+			a, err := p.send(ctx, r)
+			if err != nil {
+				return err
+			}
+			text := string(a.body) + a.header.Get("Location") + a.header.Get("Link")
+			secrets := []string{p.credentials.Password, p.credentials.RegistryToken, strings.TrimPrefix(p.authorization(r), "Bearer "), strings.TrimPrefix(p.authorization(r), "Basic ")}
+			for _, s := range secrets {
+				if s != "" && strings.Contains(text, s) {
+					return a.violation("no secret in the answer", "one")
+				}
+			}
 		}
 		return nil
 	},

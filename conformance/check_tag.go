@@ -197,16 +197,16 @@ var tag17 = &Check{
 func pagingChecks() list { return list{tag03, tag04, tag05, tag06, tag07, tag09, tag10} }
 
 var tag03 = &Check{
-	ID: "tag-03", Level: Must, Spec: "tags", Requires: list{tag01},
+	ID: "tag-03", Level: Must, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "?n= limits the list of tags",
 	Hurts: "clients that page: they get more than they make room for",
-	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
+	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, _ []string) error {
 		l, a, err := p.tags(ctx, p.Repository, "?n=2")
 		if err != nil {
 			return err
 		}
-		if len(l.Tags) > 2 || len(l.Tags) == 0 || l.Tags[0] != tags[0] {
-			return a.violation("the first 2 tags", strings.Join(l.Tags, " "))
+		if len(l.Tags) > 2 || len(l.Tags) == 0 {
+			return a.violation("2 tags", strings.Join(l.Tags, " "))
 		}
 		if len(l.Tags) < 2 && nextLink(a) == "" {
 			return a.violation("2 tags, or a Link to the rest", "fewer and no Link")
@@ -216,13 +216,16 @@ var tag03 = &Check{
 }
 
 var tag04 = &Check{
-	ID: "tag-04", Level: Must, Spec: "tags", Requires: list{tag01},
+	ID: "tag-04", Level: Must, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03, tag01},
 	Doc:   "?last= goes on after that tag",
 	Hurts: "clients that page by the last tag: they never end",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
 		whole, _, err := p.tags(ctx, p.Repository, "")
 		if err = of("tag-01", err); err != nil {
 			return err
+		}
+		if len(whole.Tags) < 3 {
+			return &SkipError{Reason: "tags are missing from the list"}
 		}
 		l, a, err := p.tags(ctx, p.Repository, "?n=100&last="+url.QueryEscape(whole.Tags[1]))
 		if err == nil && !slices.Equal(l.Tags, whole.Tags[2:]) {
@@ -233,7 +236,7 @@ var tag04 = &Check{
 }
 
 var tag05 = &Check{
-	ID: "tag-05", Level: Must, Spec: "tags", Requires: list{tag01},
+	ID: "tag-05", Level: Must, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "?n=0 answers an empty list and no Link",
 	Hurts: "clients that ask so whether a repository exists: two registries panic",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, _ []string) error {
@@ -286,7 +289,7 @@ func (p *Probe) walk(ctx context.Context, path string, take func(a *answer) erro
 }
 
 var tag06 = &Check{
-	ID: "tag-06", Level: Must, Spec: "tags", Requires: list{tag01, tag03},
+	ID: "tag-06", Level: Must, Spec: "tags", Requires: list{tag03},
 	Doc:   "following Link from page to page gives every tag once",
 	Hurts: "clients that page: they miss tags or never end",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
@@ -315,7 +318,7 @@ var tag06 = &Check{
 }
 
 var tag07 = &Check{
-	ID: "tag-07", Level: Must, Silent: true, Spec: "tags", Requires: list{tag01},
+	ID: "tag-07", Level: Must, Silent: true, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "a large ?n= is served, cut with a Link, or refused with a 4xx",
 	Hurts: "clients that ask for all at once: tags are left out in silence",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
@@ -340,7 +343,7 @@ var tag07 = &Check{
 }
 
 var tag09 = &Check{
-	ID: "tag-09", Level: Should, Silent: true, Spec: "tags", Requires: list{tag01},
+	ID: "tag-09", Level: Should, Silent: true, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "a ?n= that is no number, or below 0, is refused with a 4xx",
 	Hurts: "clients with a mistake: two registries drop the connection",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, _ []string) error {
@@ -355,7 +358,7 @@ var tag09 = &Check{
 }
 
 var tag10 = &Check{
-	ID: "tag-10", Level: Should, Silent: true, Spec: "tags", Requires: list{tag04},
+	ID: "tag-10", Level: Should, Silent: true, Spec: "tags", Requires: list{tag01, tag04},
 	Doc:   "?last= of a tag that is not there goes on where it would be",
 	Hurts: "clients that page while tags are deleted",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {

@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+// sessionChecks look at upload sessions whatever they carry.
+func sessionChecks() list { return list{chunk11, chunk12, chunk20, chunk21, chunk22} }
+
+var chunk11 = &Check{
+	ID: "chunk-11", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
+	Doc:   "GET of an upload under way answers 204 with its Location and Range",
+	Hurts: "clients that resume: they do not learn where to go on",
+	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, _ blob, size int) error {
+		a, err := s.at(ctx, http.MethodGet)
+		if err = first(err, a.wantIf(err, http.StatusNoContent)); err != nil {
+			return err
+		}
+		if _, err := a.location(); err != nil {
+			return err
+		}
+		return rangeIs(a, size)
+	}),
+}
+
+var chunk12 = &Check{
+	ID: "chunk-12", Level: Should, Silent: true, Spec: "chunked upload", Requires: list{mono02},
+	Doc:   "GET of an upload without bytes answers 204 with its Location",
+	Hurts: "clients that ask before the first chunk",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		a, err := s.at(ctx, http.MethodGet)
+		if err = first(err, a.wantIf(err, http.StatusNoContent)); err != nil {
+			return err
+		}
+		_, err = a.location()
+		return err
+	},
+}
+
+var chunk20 = &Check{
+	ID: "chunk-20", Level: Must, Silent: true, Spec: "isolation", Requires: list{mono02},
+	Doc:   "an upload of one repository cannot be driven through another",
+	Hurts: "users of a shared registry: who may push to one repository writes to another",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer s.cancel(ctx)
+		other := strings.Replace(s.location, "/"+p.Repository+"/", "/"+p.Other+"/", 1)
+		if other == s.location {
+			return &SkipError{Reason: "the location of an upload does not name its repository"}
+		}
+		b := p.blob("stolen", 60)
+		a, err := p.send(ctx, request{
+			method: http.MethodPut, url: withQuery(other, "digest", b.digest.String()), body: b.data, header: header("Content-Type", "application/octet-stream"),
+		})
+		if err != nil {
+			return err
+		}
+		return a.refused()
+	},
+}
+
+var chunk21 = &Check{
+	ID: "chunk-21", Level: Should, Spec: "upload cancel", Requires: list{mono02},
+	Doc:   "DELETE of an upload answers 204, and the upload is gone",
+	Hurts: "clients that clean up after themselves (containerd, regclient)",
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		a, err := s.at(ctx, http.MethodDelete)
+		if err != nil {
+			return err
+		}
+		if a.status == http.StatusMethodNotAllowed {
+			return &SkipError{Reason: "uploads cannot be cancelled"}
+		}
+		if err := a.want(http.StatusNoContent); err != nil {
+			return err
+		}
+		if a, err = s.at(ctx, http.MethodGet); err != nil {
+			return err
+		}
+		return a.want(http.StatusNotFound)
+	},
+}
+
+var chunk22 = &Check{
+	ID: "chunk-22", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01},
+	Doc:   "an upload that never was is answered 404 with BLOB_UPLOAD_UNKNOWN",
+	Hurts: "clients that start again on that code",
+	Run: func(ctx context.Context, p *Probe) error {
+		a, err := p.get(ctx, uploadsPath(p.Repository)+"00000000-0000-4000-8000-000000000000")
+		if err != nil {
+			return err
+		}
+		return first(a.want(http.StatusNotFound), a.hasCode("BLOB_UPLOAD_UNKNOWN"))
+	},
+}

@@ -103,12 +103,12 @@ func readContents(store *image.Store, ids []string) (*contents, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum, size, err := gzipped(store, id, -1)
+		blob, err := blobSums.of(store, l)
 		if err != nil {
 			return nil, err
 		}
 		one := content{
-			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, diffID: l.DiffID, digest: digest.NewDigest(digest.SHA256, sum), size: size,
+			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, diffID: l.DiffID, digest: blob.digest, size: blob.size,
 			tar: l.Size, empty: l.Size <= emptyTar,
 		}
 		var v1 struct {

@@ -290,7 +290,7 @@ func (p *Probe) walk(ctx context.Context, path string, take func(a *answer) erro
 
 var tag06 = &Check{
 	ID: "tag-06", Level: Must, Spec: "tags", Requires: list{tag03},
-	Doc:   "following Link from page to page gives every tag once",
+	Doc:   "following Link from page to page, where there is one, gives every tag once",
 	Hurts: "clients that page: they miss tags or never end",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
 		var seen []string
@@ -302,6 +302,14 @@ var tag06 = &Check{
 			}
 			if json.Unmarshal(a.body, &l) != nil {
 				return a.violation("a list of tags", quoteOr(string(a.body[:min(len(a.body), 60)])))
+			}
+			if last == nil && len(l.Tags) < len(tags) {
+				if a.header.Get("Link") == "" {
+					return &SkipError{Reason: "a page has no Link to the next", FellBack: true}
+				}
+				if nextLink(a) == "" {
+					return a.violation(`a Link such as </v2/…>; rel="next"`, quoteOr(a.header.Get("Link")))
+				}
 			}
 			seen, last = append(seen, l.Tags...), a
 			if len(seen) > len(tags) {

@@ -37,13 +37,20 @@ func run(t *testing.T, url string, o conformance.Options) *conformance.Report {
 	return report
 }
 
-// unmet are the verdicts that are neither passes nor lawful.
+// sometimes is the check that both registries fail now and then: they take two
+// chunks for one place when these arrive at once.
+const sometimes = "conc-05"
+
+// unmet are the verdicts that are neither passes nor lawful, but for sometimes.
 func unmet(r *conformance.Report) map[string]string {
 	found := map[string]string{}
 	for _, v := range r.Verdicts {
 		switch v.Word {
 		case conformance.Pass, conformance.Unsupported, conformance.FellBack:
 		default:
+			if v.Check.ID == sometimes {
+				continue
+			}
 			found[v.Check.ID] = string(v.Word) + ": " + v.Reason
 		}
 	}
@@ -88,7 +95,7 @@ func TestClean(t *testing.T) {
 			report := run(t, row.url(t), conformance.Options{Profile: "all", Seed: 1})
 			found := unmet(report)
 			for id, what := range found {
-				if row.known[id] == "" && id != "conc-05" { // distribution takes both chunks now and then
+				if row.known[id] == "" {
 					t.Errorf("%s: %s", id, what)
 				}
 			}
@@ -156,6 +163,8 @@ func TestLawfulHTTP(t *testing.T) {
 	for name, wrap := range map[string]func(http.Handler) http.Handler{
 		"blobs by redirect":      redirect,
 		"Location outside /v2/":  elsewhere,
+		"pages without Link":     without("Link", wire.OpTagsList),
+		"blobs without a type":   without("Content-Type", wire.OpBlobHead),
 		"connections that close": edit(func(a *reply) { a.Header().Set("Connection", "close") }),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func manifestWitnesses() []witness {
 			return route.Op == wire.OpManifestPut && strings.Contains(r.Header.Get("Content-Type"), "index") && bodyHas(r, `"layers"`)
 		}, 201, "")},
 		{id: "man-16", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpManifestPut && r.Header.Get("Content-Type") == ""
+			return route.Op == wire.OpManifestPut && r.Header.Get("Content-Type") == "" && bodyHas(r, "layers") && route.Tag == "bare"
 		}, 500, "")},
 		{id: "man-17", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && r.ContentLength < 0
@@ -103,7 +103,7 @@ func manifestWitnesses() []witness {
 		}, 413, "")},
 		{id: "lim-02", raw: true, also: []string{"chunk-17", "err-04", "err-06", "man-21", "sec-06"}},
 		{id: "lim-03", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpManifestPut && strings.Count(bodyOf(r), "mediaType") > 100
+			return route.Op == wire.OpManifestPut && strings.Count(bodyOf(r), "tar+gzip") > 100
 		}, 400, "")},
 		{id: "lim-05", wrap: instead(func(r *http.Request, route wire.Route) bool { return strings.Count(route.Repository, "/") > 6 }, 400, "")},
 		{id: "lim-06", wrap: instead(func(r *http.Request, route wire.Route) bool {

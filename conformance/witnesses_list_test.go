@@ -32,7 +32,7 @@ func listWitnesses() []witness {
 		}, wire.OpTagsList)
 	}
 	return []witness{
-		{id: "tag-01", wrap: tagsOf(func(_ *reply, tags []any) []any { slices.Reverse(tags); return tags })},
+		{id: "tag-01", wrap: tagsOf(func(_ *reply, tags []any) []any { slices.Reverse(tags); return tags }), also: []string{"tag-04"}},
 		{id: "tag-02", wrap: edit(func(a *reply) { jsonOf(a, func(m map[string]any) { m["name"] = "another" }) }, wire.OpTagsList)},
 		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-05", "tag-09"}},
 		{id: "tag-04", wrap: without("last"), also: []string{"tag-06"}},
@@ -41,7 +41,11 @@ func listWitnesses() []witness {
 				a.set(500, "")
 			}
 		}, wire.OpTagsList)},
-		{id: "tag-06", wrap: edit(func(a *reply) { a.Header().Del("Link") }, wire.OpTagsList)},
+		{id: "tag-06", wrap: edit(func(a *reply) {
+			if a.Header().Get("Link") != "" {
+				a.Header().Set("Link", "junk")
+			}
+		}, wire.OpTagsList)},
 		{id: "tag-06", wrap: edit(func(a *reply) {
 			if a.Header().Get("Link") != "" {
 				a.Header().Set("Link", strings.Replace(a.Header().Get("Link"), "last=", "lost=", 1))

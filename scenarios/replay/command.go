@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -86,6 +87,9 @@ func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
 	}
 	sc := newScript(dated(step, st.clock.Now()), host)
 	sc.courses = course
+	if cmd.pushes > 1 {
+		sc.pace = 100 * time.Millisecond
+	}
 	client, err := st.commandClient(course, sc)
 	if err != nil {
 		v.Unplayable = err

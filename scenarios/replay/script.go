@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pushcheck/pushcheck/internal/recording"
 )
@@ -15,6 +16,9 @@ type script struct {
 	tls  bool
 
 	courses *courses // nil where nothing goes side by side
+	// pace holds answers back once layers are asked for, so that pushes that began
+	// at once stay side by side: none gets ahead of another that works.
+	pace time.Duration
 
 	dialling sync.Mutex        // guards layers; held while a client dials
 	layers   map[string]string // by the client's end of a connection
@@ -78,6 +82,14 @@ func (s *script) event(conn int, link, what string) {
 	defer s.mu.Unlock()
 	as := s.find(func(e recording.Exchange) bool { return e.Event == what })
 	s.played = append(s.played, &played{conn: conn, event: what, as: as, layer: layer})
+}
+
+// paceOf is how long an answer is held back for the pace.
+func (s *script) paceOf(p *played) time.Duration {
+	if s.courses == nil || p.as < 0 || s.courses.owner[p.as] == ownerBefore {
+		return 0
+	}
+	return s.pace
 }
 
 // layerOf is the layer that a connection was opened for, by the client's end.

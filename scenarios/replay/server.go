@@ -204,7 +204,7 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 	if !early(e) {
 		entry.req.Body = readBody(from, limit, p.prefix(e))
 	}
-	if d := p.script.step.Delay(e); d > 0 {
+	if d := max(p.script.step.Delay(e), p.script.paceOf(entry)); d > 0 {
 		if p.server.clock.Hold(ctx, p.link, d) != nil {
 			return false
 		}

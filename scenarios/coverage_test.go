@@ -1,0 +1,87 @@
+package scenarios
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/wire"
+)
+
+// Faults that no era of this version meets: their scenarios wait for a client
+// that does.
+var unmet = map[string]string{
+	"continue-never": "needs expect-continue", "h2-goaway": "needs h2", "h2-reset": "needs h2",
+}
+
+// A scenario fails when a fault that it declares does not strike; what is declared
+// is therefore what strikes.
+func TestTheLibraryTriesEveryFault(t *testing.T) {
+	t.Parallel()
+	list, err := Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried, waits := map[string]bool{}, map[string]string{}
+	for _, s := range list {
+		reason := SkipReason(s)
+		lists := [][]Fault{s.Faults}
+		for _, step := range s.Steps {
+			lists = append(lists, step.Faults)
+		}
+		for _, faults := range lists {
+			for _, f := range faults {
+				switch {
+				case reason != "":
+					waits[f.Name] = reason
+				case !f.When.Optional:
+					tried[f.Name] = true
+				}
+			}
+		}
+	}
+	for _, k := range fakeregistry.Kinds() {
+		if why, ok := unmet[k.Name]; ok {
+			if tried[k.Name] || waits[k.Name] != why {
+				t.Errorf("%s: tried %v, waits because %q; want it to wait because it %s", k.Name, tried[k.Name], waits[k.Name], why)
+			}
+			continue
+		}
+		if !tried[k.Name] {
+			t.Errorf("%s strikes in no scenario of the library", k.Name)
+		}
+	}
+}
+
+func TestCoverageSaysWhatWasReached(t *testing.T) {
+	t.Parallel()
+	list, err := Load(nil, "upload/read-only", "network/h2", "manifest/fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCoverage(list)
+	if _, err := (&Runner{Sink: c}).Run(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]FaultReach{}
+	for _, f := range c.Faults() {
+		if f.Times() > 0 || len(f.Skipped) > 0 {
+			got[f.Name] = f
+		}
+	}
+	want := map[string]FaultReach{
+		"read-only":   {Name: "read-only", Layer: "status", Ops: map[wire.Op]int{wire.OpUploadStart: 1}, Scenarios: []string{"upload/read-only/fault"}},
+		"commit-fake": {Name: "commit-fake", Layer: "protocol", Ops: map[wire.Op]int{wire.OpManifestPut: 1}, Scenarios: []string{"manifest/fake"}},
+		"h2-goaway":   {Name: "h2-goaway", Layer: "http", Skipped: []string{"needs h2"}},
+		"h2-reset":    {Name: "h2-reset", Layer: "http", Skipped: []string{"needs h2"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	for _, v := range c.Invariants() {
+		if v.Broken > 0 || v.Held+v.Known == 0 || (v.Known > 0) != (v.Name == "truth") {
+			t.Errorf("invariant %+v", v)
+		}
+	}
+}

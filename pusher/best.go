@@ -83,7 +83,7 @@ func (bestPusher) Push(ctx context.Context, job *Job) ([]Published, error) {
 	if err != nil {
 		return nil, at(StageConnect, err)
 	}
-	p := &bestPush{job: job, host: host, done: newBestMemory(job.Clock)}
+	p := &bestPush{job: job, host: host, done: newBestMemory()}
 	published, err := p.tags(ctx)
 	if err == nil {
 		return published, nil

@@ -23,15 +23,11 @@ type bestPush struct {
 // A bestMemory is which blobs the registry has, by this push. It is safe for
 // concurrent use.
 type bestMemory struct {
-	clock clock.Clock
-
 	mu   sync.Mutex // guards have
 	have map[digest.Digest]bool
 }
 
-func newBestMemory(c clock.Clock) *bestMemory {
-	return &bestMemory{clock: c, have: map[digest.Digest]bool{}}
-}
+func newBestMemory() *bestMemory { return &bestMemory{have: map[digest.Digest]bool{}} }
 
 // set notes of a blob whether the registry said itself that it took it.
 func (m *bestMemory) set(d digest.Digest, taken bool) {

@@ -61,10 +61,10 @@ type attempt struct {
 
 	mu      sync.Mutex // guards everything below
 	rec     *record
-	opened  *conn // by a dial of this request, before it was ready for use
-	used    *conn // the connection that carries the request
-	before  int64 // used.written when it was taken
-	renewed bool  // rec was begun for a second sending that has no connection yet
+	opened  *conn    // by a dial of this request, before it was ready for use
+	used    *conn    // the connection that carries the request
+	before  int64    // used.written when it was taken
+	renewed bool     // rec was begun for a second sending that has no connection yet
 	dials   []string // names under which the clock knows that the request waits for a dial
 	over    bool
 	ahead   bool // the body was measured ahead; set before the transport is called

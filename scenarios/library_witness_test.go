@@ -130,6 +130,7 @@ var witnesses = map[string][]witness{
 func TestEveryBuiltInScenarioCanFail(t *testing.T) {
 	t.Parallel()
 	maps.Copy(witnesses, faultWitnesses)
+	maps.Copy(witnesses, eraWitnesses)
 	used := map[string]int{} // how many scenarios the witnesses of a key were for
 	for _, s := range List() {
 		if SkipReason(s) != "" {

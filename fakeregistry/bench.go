@@ -21,6 +21,7 @@ type bench struct {
 	guard    Guard
 	storage  *Storage // nil when the registry lives elsewhere
 	contents contents
+	begun    begun
 	// ownTokens says that the token service has a host of its own.
 	ownTokens bool
 	recorder  *wire.Recorder
@@ -62,6 +63,9 @@ func (b *bench) query(r *http.Request) *query {
 	q := &query{r: r, route: wire.ParseRoute(r.Method, r.URL), link: r.RemoteAddr, now: b.clock.Now()}
 	if len(b.contents) > 0 && q.route.Digest == "" && (q.route.Op == wire.OpUploadPatch || q.route.Op == wire.OpUploadPut) {
 		q.known = b.contents.recognise(r)
+		if len(q.known) > 0 || r.Header.Get("Content-Range") != "" { // a later chunk does not show what it is of
+			q.known = b.begun.know(q.route.Session, q.known)
+		}
 	}
 	return q
 }

@@ -54,6 +54,9 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if b.left == 0 && n > 0 {
+		err = nil // what ends exactly there is cut too
+	}
 	return n, err
 }
 

@@ -63,6 +63,7 @@ func Docker110() Era {
 		},
 		Manifests: []Format{Schema2, Schema1},
 		Manifest:  ManifestRules{ConfigType: ConfigTypeAnswered, WantsDigest: true, LateDigest: true},
+		V1:        V1Rules{Lean: true},
 		Stream:    StreamStyle{StatusEnd: "\r\n", ProgressEnd: "\r\n", Width: 200, DropsTotal: true},
 		Known: []Deviation{
 			{"bounded", "P-344", "a token that was refused is asked for again with each attempt of each layer"},

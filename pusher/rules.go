@@ -181,4 +181,7 @@ const (
 // P-162, P-380).
 type V1Rules struct {
 	PingsV1Only bool // before a session (P-162)
+	// Lean says of layers alone what is done, in the words of docker since 1.10
+	// (P-045).
+	Lean bool
 }

@@ -30,7 +30,9 @@ func (s *v1Session) pushRepository(ctx context.Context) ([]Published, error) {
 	if err != nil {
 		return nil, at(StageAuthorize, err)
 	}
-	s.job.status("Sending image list")
+	if !s.job.Era.V1.Lean {
+		s.job.status("Sending image list")
+	}
 	unlock, err := s.job.Lock()
 	if err != nil {
 		return nil, at(StageAuthorize, err)
@@ -41,7 +43,9 @@ func (s *v1Session) pushRepository(ctx context.Context) ([]Published, error) {
 	if err != nil {
 		return nil, at(StageAuthorize, err)
 	}
-	s.job.status(fmt.Sprintf("Pushing repository %s (%d tags)", s.job.Name.Canonical, s.tagCount()))
+	if !s.job.Era.V1.Lean {
+		s.job.status(fmt.Sprintf("Pushing repository %s (%d tags)", s.job.Name.Canonical, s.tagCount()))
+	}
 	var published []Published
 	for _, endpoint := range endpoints {
 		tags, err := s.pushToEndpoint(ctx, endpoint, list)

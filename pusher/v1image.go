@@ -42,7 +42,10 @@ func (s *v1Session) lookUp(ctx context.Context, endpoint string, images []v1Imag
 		return nil, err
 	}
 	for i, img := range images {
-		if present[i] {
+		switch {
+		case present[i] && s.job.Era.V1.Lean:
+			s.job.progress(img.layer.ID, "Already exists")
+		case present[i]:
 			s.job.status(fmt.Sprintf("Image %s already pushed, skipping", shortID(img.layer.ID)))
 		}
 	}

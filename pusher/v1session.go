@@ -29,7 +29,11 @@ func newV1Session(ctx context.Context, job *Job) (*v1Session, error) {
 	auth := &v1Auth{next: job.Transport, credentials: job.Credentials}
 	if strings.HasPrefix(url, "https://") && url != officialV1 {
 		ping := v1Ping{client: &http.Client{Transport: job.Transport, CheckRedirect: v1Redirect}, url: url}
-		standalone, err := ping.run(ctx)
+		run := ping.run
+		if job.Era.V1.PingsV1Only {
+			run = ping.v1
+		}
+		standalone, err := run(ctx)
 		if err != nil {
 			return nil, err
 		}

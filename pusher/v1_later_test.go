@@ -1,0 +1,34 @@
+package pusher
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+)
+
+// TestV1Later: dockers since 1.11 ping V1 alone (P-162).
+func TestV1Later(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		era  Era
+		want []string
+	}{
+		{Docker110(), []string{"https://r.example/v2/", "https://r.example/v1/_ping"}},
+		{Docker113(), []string{"https://r.example/v1/_ping"}},
+	} {
+		var asked []string
+		job := &Job{Era: tt.era, Endpoint: Endpoint{URL: "https://r.example"}, Clock: clock.Real(), Transport: trip(func(r *http.Request) (*http.Response, error) {
+			asked = append(asked, r.URL.String())
+			return reply(r, 200, "{}"), nil
+		})}
+		_, err := newV1Session(t.Context(), job)
+		require.NoError(t, err)
+		if d := cmp.Diff(tt.want, asked); d != "" {
+			t.Errorf("%s: %s", tt.era.Name, d)
+		}
+	}
+}

@@ -68,13 +68,7 @@ func (a *answer) writeOwn(b *strings.Builder, command string) bool {
 		command = before + made + " | curl" + after
 	}
 	b.WriteString(command)
-	switch a.req.method {
-	case "GET":
-	case "HEAD":
-		b.WriteString(" -I")
-	default:
-		b.WriteString(" -X " + a.req.method)
-	}
+	b.WriteString(methodFlag(a.req.method))
 	for _, name := range slices.Sorted(maps.Keys(a.req.header)) {
 		fmt.Fprintf(b, " -H %s", quote(name+": "+a.req.header.Get(name)))
 	}
@@ -105,6 +99,17 @@ func (a *answer) writeOwn(b *strings.Builder, command string) bool {
 	}
 	b.WriteString("\n")
 	return true
+}
+
+func methodFlag(method string) string {
+	switch method {
+	case "GET":
+		return ""
+	case "HEAD":
+		return " -I"
+	default:
+		return " -X " + method
+	}
 }
 
 // seqOf is the command that makes a part of made content; "" for other bytes.

@@ -38,7 +38,7 @@ func serveH2(hs *http.Server, tc *tls.Conn, h http.Handler) {
 	if c := connOf(ctx); c != nil {
 		c.h2.Store(nc)
 	}
-	(&http2.Server{}).ServeConn(nc, &http2.ServeConnOpts{Context: ctx, BaseConfig: hs, Handler: h})
+	(&http2.Server{}).ServeConn(nc, &http2.ServeConnOpts{Context: ctx, BaseConfig: hs, Handler: h}) //nolint:staticcheck // net/http would not let its frames be touched
 }
 
 // frameHead is how long the head of a frame is (RFC 9113, 4.1).

@@ -63,7 +63,7 @@ type hole struct {
 	hold time.Duration
 }
 
-func (e hole) dial(ctx context.Context, s *strike, network, addr string) (string, error) {
+func (e hole) dial(ctx context.Context, s *strike, network, addr string) (string, error) { //nolint:unparam // of an interface
 	d := e.hold
 	if d < 0 || d > synLimit {
 		d = synLimit

@@ -98,7 +98,7 @@ func (slowLookup) places([]Pattern) ([]Pattern, string) { return patterns("dns")
 // Class implements Classed.
 func (slowLookup) Class() Class { return ClassPace }
 
-func (f slowLookup) dial(ctx context.Context, s *strike, network, addr string) (string, error) {
+func (f slowLookup) dial(ctx context.Context, s *strike, network, addr string) (string, error) { //nolint:unparam // of an interface
 	if err := s.delay(ctx, f.by); err != nil {
 		err = givenUp(ctx, network, addr, err)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -156,7 +156,7 @@ type rotation struct {
 	after int64
 }
 
-func (e rotation) handshake(s *strike, _ *conn, a *authority, config *tls.Config) (bool, error) {
+func (e rotation) handshake(s *strike, _ *conn, a *authority, config *tls.Config) (bool, error) { //nolint:unparam // of an interface
 	seen := int64(0)
 	s.note("connections", func(n *int64) { *n++; seen = *n })
 	if seen <= e.after {
@@ -176,7 +176,7 @@ type settings struct {
 
 func configured(change func(*tls.Config)) Effect { return settings{change: change} }
 
-func (e settings) handshake(_ *strike, _ *conn, _ *authority, config *tls.Config) (bool, error) {
+func (e settings) handshake(_ *strike, _ *conn, _ *authority, config *tls.Config) (bool, error) { //nolint:unparam // of an interface
 	e.change(config)
 	return false, nil
 }
@@ -188,7 +188,7 @@ type halt struct {
 	hold time.Duration
 }
 
-func (e halt) handshake(s *strike, c *conn, _ *authority, config *tls.Config) (bool, error) {
+func (e halt) handshake(s *strike, c *conn, _ *authority, config *tls.Config) (bool, error) { //nolint:unparam // of an interface
 	if e.cert {
 		config.MaxVersion = tls.VersionTLS12 // in 1.3 nothing comes after it that a client waits for
 		c.patient = true
@@ -210,7 +210,7 @@ type mutual struct {
 	page bool
 }
 
-func (e mutual) handshake(_ *strike, c *conn, a *authority, config *tls.Config) (bool, error) {
+func (e mutual) handshake(_ *strike, c *conn, a *authority, config *tls.Config) (bool, error) { //nolint:unparam // of an interface
 	if err := a.ready(); err != nil {
 		return false, err
 	}

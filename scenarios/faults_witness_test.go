@@ -41,7 +41,7 @@ var faultWitnesses = map[string][]witness{
 	"manifest/later/in-the-end":      {argument("by", time.Hour)},
 	"manifest/pull-through":          {withoutFaults, argument("by", time.Duration(0))},
 	"manifest/rewritten":             {answers(wire.OpManifestPut, 500, true)},
-	"manifest/tag-race":              {withoutFaults, answers(wire.OpManifestPut, 201, false)},
+	"manifest/tag-race":              {withoutFaults, instead("commit-fake")},
 	"network/lookups":                {withoutFaults, instead("refuse")},
 	"network/silence":                {withoutFaults, argument("for", 4*time.Second)},
 	"network/malformed":              {withoutFaults, instead("empty-reply")},

@@ -252,8 +252,8 @@ func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, erro
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
 	a.read()
 	release(a)
-	if err != nil && a.status < 400 && a.status != http.StatusCreated {
-		return nil, &bestError{c.title(), err}
+	if err != nil && c.method == http.MethodGet && a.status == http.StatusOK {
+		return nil, &bestError{c.title(), err} // of every other answer the head says all
 	}
 	return a, nil
 }

@@ -55,7 +55,7 @@ type host struct {
 	registry fakeregistry.Registry
 	look     inspector
 	server   *fakeregistry.Server
-	indices  int // faults that were ever put in force
+	indices  int    // faults that were ever put in force
 	name     string // that clients know it by; "" is its address
 }
 

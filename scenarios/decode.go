@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ func idOf(path string) string {
 }
 
 func decodeFile(f file, src []byte) ([]*Scenario, error) {
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // some editors begin a file with a byte order mark
 	base := &decoder{file: f.name, lines: strings.Split(string(src), "\n"), env: f.env, positions: map[string]Position{}}
 	root := parse(src, func(at span, message string) { base.fail(at, "", "%s", message) })
 	if root == nil {

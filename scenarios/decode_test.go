@@ -43,7 +43,7 @@ func TestDecodeProblems(t *testing.T) {
 		{"not YAML", "a: [\n", []string{"1:4+1 sequence end token ']' not found"}},
 		{"brackets without end", "scenario: " + strings.Repeat("[", 1000), []string{"1:1+1 this is nested more than 40 deep"}},
 		{"dashes without end", "scenario: x\n" + strings.Repeat("- ", 1000), []string{"2:1+1 this is nested more than 40 deep"}},
-		{"more than a scenario", strings.Repeat("# comment\n", 7000), []string{"1:1+1 the file has 70000 bytes; a scenario has at most 65536"}},
+		{"more than a scenario", strings.Repeat("# comment\n", 7000), []string{"1:1+1 the file has more than 65536 bytes, which is the most that a scenario may have"}},
 		{"nested too deep", good + "spec: " + strings.Repeat("[", 60) + strings.Repeat("]", 60), []string{
 			"3:7+120 spec is a list; want a text", "3:47+1 this is nested more than 40 deep",
 		}},

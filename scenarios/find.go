@@ -25,9 +25,15 @@ type Source struct {
 // name ("fallback.yaml", "auth-basic.yaml"), a folder of the library ("auth"), or "all". A name may
 // go on with a case: "auth/auth-basic/wrong-password". files may be nil.
 //
+// A place never stands for the library: neither a folder that is there and has no
+// scenario, nor ".", nor a glob that does not begin with a folder of the library.
+//
 // Errors: *NotFoundError; an error of reading.
 func Find(files fs.FS, name string) ([]Source, error) {
 	slashed := strings.ReplaceAll(name, `\`, "/")
+	if slashed == "" {
+		return nil, &NotFoundError{}
+	}
 	var own []Source
 	if files != nil {
 		var err error
@@ -38,7 +44,10 @@ func Find(files fs.FS, name string) ([]Source, error) {
 	if len(own) > 0 && own[0].Only == "" {
 		return own, nil
 	}
-	if slashed == "all" {
+	switch {
+	case len(own) == 0 && isPlace(files, slashed):
+		return nil, &NotFoundError{Name: name, Place: true}
+	case slashed == "all":
 		slashed = "."
 	}
 	list, err := findIn(library.Files, path.Clean(strings.TrimPrefix(slashed, "scenarios/library/")), true)
@@ -72,6 +81,20 @@ func findIn(files fs.FS, name string, builtin bool) ([]Source, error) {
 		return nil, fmt.Errorf("find scenario %s: %w", name, err)
 	}
 	return findCase(files, name, builtin), nil
+}
+
+// isPlace reports whether name is about a place, not about a built-in scenario.
+func isPlace(files fs.FS, name string) bool {
+	name = path.Clean(strings.TrimSuffix(name, "..."))
+	first, _, _ := strings.Cut(name, "/")
+	if name == "." || strings.ContainsAny(first, "*?[") {
+		return true
+	}
+	if files == nil {
+		return false
+	}
+	info, err := fs.Stat(files, name)
+	return err == nil && info.IsDir()
 }
 
 // isNotDir says that a part of a path is a file: the name then goes on with a case.
@@ -206,12 +229,19 @@ func nearBuiltin(name string) []string {
 
 // A NotFoundError says that a name stands for no scenario.
 type NotFoundError struct {
-	Name string
-	Near []string // names that look like it, best first
+	Name  string
+	Near  []string // names that look like it, best first
+	Place bool     // whether it is a folder or glob, which has no scenario
 }
 
 // Error names what was looked for, where, and what is near.
 func (e *NotFoundError) Error() string {
+	switch {
+	case e.Name == "":
+		return "the name of a scenario is empty"
+	case e.Place:
+		return "no scenario in " + shownPlace(e.Name)
+	}
 	text := e.Name + ": no such file, folder or built-in scenario"
 	switch len(e.Near) {
 	case 0:
@@ -220,4 +250,12 @@ func (e *NotFoundError) Error() string {
 		return text + "; did you mean " + e.Near[0] + "?"
 	}
 	return text + "; did you mean one of " + strings.Join(e.Near, ", ") + "?"
+}
+
+// shownPlace is a folder or glob as nobody takes it for a scenario: "./auth".
+func shownPlace(name string) string {
+	if strings.HasPrefix(name, ".") || path.IsAbs(name) || strings.ContainsAny(name, `\:`) {
+		return name
+	}
+	return "./" + name
 }

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,7 +70,17 @@ func Load(files fs.FS, names ...string) ([]*Scenario, error) {
 
 // read decodes one source. What is wrong with it is added to problems.
 func (l *Loader) read(src Source, problems *Errors) ([]*Scenario, error) {
-	text, err := fs.ReadFile(src.Files, src.Path)
+	info, err := fs.Stat(src.Files, src.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	if !info.Mode().IsRegular() { // opening it could wait, and reading it never end
+		problems.Problems = append(problems.Problems, Problem{
+			Position: Position{File: src.file(nil).name}, Message: "this is not a regular file; a scenario is one",
+		})
+		return nil, nil
+	}
+	text, err := readBounded(src)
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
@@ -95,6 +106,16 @@ func (l *Loader) read(src Source, problems *Errors) ([]*Scenario, error) {
 		return nil, &NotFoundError{Name: src.file(nil).id + "/" + src.Only, Near: suffixes}
 	}
 	return chosen, nil
+}
+
+// readBounded reads a source, and of one that is too long only enough to tell.
+func readBounded(src Source) ([]byte, error) {
+	f, err := src.Files.Open(src.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // chooses reports whether only, the end of a name, stands for a scenario whose ID

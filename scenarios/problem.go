@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/pushcheck/pushcheck/internal/report"
 )
 
 // A Problem is one thing that is wrong with a scenario file.
@@ -35,13 +38,13 @@ func (e *Errors) Error() string {
 //	   reset takes: after, side (and nth, times, …)
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", place(p.Position), p.Message)
+	fmt.Fprintf(&b, "%s: %s", report.Visible(place(p.Position)), report.Visible(p.Message))
 	if strings.TrimSpace(p.Source) != "" {
 		number := fmt.Sprintf("%4d", p.Position.Line)
-		fmt.Fprintf(&b, "\n%s | %s\n%s | %s", number, p.Source, strings.Repeat(" ", len(number)), caret(p.Source, p.Position))
+		fmt.Fprintf(&b, "\n%s | %s\n%s | %s", number, excerpt(p.Source), strings.Repeat(" ", len(number)), caret(p.Source, p.Position))
 	}
 	if p.Accepts != "" {
-		fmt.Fprintf(&b, "\n   %s", p.Accepts)
+		fmt.Fprintf(&b, "\n   %s", report.Visible(p.Accepts))
 	}
 	return b.String()
 }
@@ -57,6 +60,15 @@ func place(at Position) string {
 	return fmt.Sprintf("%s:%d:%d", at.File, at.Line, at.Column)
 }
 
+// excerpt is a line of a file with nothing in it that commands a terminal.
+func excerpt(line string) string {
+	parts := strings.Split(line, "\t")
+	for i := range parts {
+		parts[i] = report.Visible(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
 // caret is the line below an excerpt: tabs stay tabs so that it lines up.
 func caret(line string, at Position) string {
 	var b strings.Builder
@@ -65,10 +77,11 @@ func caret(line string, at Position) string {
 		if i >= at.Column {
 			break
 		}
-		if r != '\t' {
-			r = ' '
+		if r == '\t' {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Repeat(" ", utf8.RuneCountInString(report.Visible(string(r)))))
 		}
-		b.WriteRune(r)
 		i++
 	}
 	b.WriteString(strings.Repeat("^", max(at.Length, 1)))

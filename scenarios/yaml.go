@@ -71,7 +71,7 @@ func join(a, b span) span {
 // every problem is reported to report.
 func parse(src []byte, report func(span, string)) (root *node) {
 	if len(src) > maxFile {
-		report(span{1, 1, 1}, fmt.Sprintf("the file has %d bytes; a scenario has at most %d", len(src), maxFile))
+		report(span{1, 1, 1}, fmt.Sprintf("the file has more than %d bytes, which is the most that a scenario may have", maxFile))
 		return nil
 	}
 	if !utf8.Valid(src) {

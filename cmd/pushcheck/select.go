@@ -99,6 +99,16 @@ func loadError(err error) error {
 	switch {
 	case errors.As(err, &wrong):
 		return &exitError{code: scenarios.ExitUsage, err: fmt.Errorf("%s in scenario files; nothing was run\n%s", plural(len(wrong.Problems), "problem"), strings.TrimRight(wrong.Error(), "\n"))}
+	case errors.As(err, &missing) && missing.Name == "":
+		return &exitError{
+			code: scenarios.ExitNothing, err: errors.New("the name of a scenario is empty; nothing was run"),
+			hint: "leave it out, or say all, for the built-in library",
+		}
+	case errors.As(err, &missing) && missing.Place:
+		return &exitError{
+			code: scenarios.ExitNothing, err: missing,
+			hint: "scenario files end in .yaml or .yml; pushcheck run all runs the built-in library",
+		}
 	case errors.As(err, &missing):
 		return &exitError{
 			code: scenarios.ExitNothing, err: fmt.Errorf("%q is no file, folder, glob, built-in scenario or command", missing.Name),

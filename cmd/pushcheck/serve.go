@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pushcheck/pushcheck/internal/report"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
@@ -225,24 +226,25 @@ func (l *exchangeLog) close() {
 }
 
 func (l *exchangeLog) write(e wire.Exchange) {
-	fmt.Fprintf(l.w, "#%-3d %-16s %s", e.Seq, e.Route.Op, e.Answer())
+	var b strings.Builder
+	fmt.Fprintf(&b, "#%-3d %-16s %s", e.Seq, e.Route.Op, e.Answer())
 	if e.Route.Repository != "" {
-		fmt.Fprintf(l.w, " %s", e.Route.Repository)
+		fmt.Fprintf(&b, " %s", e.Route.Repository)
 	}
 	if e.Route.Tag != "" {
-		fmt.Fprintf(l.w, ":%s", e.Route.Tag)
+		fmt.Fprintf(&b, ":%s", e.Route.Tag)
 	}
 	if e.Route.Digest != "" {
-		fmt.Fprintf(l.w, " %.19s", e.Route.Digest)
+		fmt.Fprintf(&b, " %.19s", e.Route.Digest)
 	}
 	if e.Route.ImageID != "" {
-		fmt.Fprintf(l.w, " %.12s", e.Route.ImageID)
+		fmt.Fprintf(&b, " %.12s", e.Route.ImageID)
 	}
 	if e.Request.Body.Length > 0 {
-		fmt.Fprintf(l.w, " %d B", e.Request.Body.Length)
+		fmt.Fprintf(&b, " %d B", e.Request.Body.Length)
 	}
 	if e.Fault != "" {
-		fmt.Fprintf(l.w, " ⚡%s", e.Fault)
+		fmt.Fprintf(&b, " ⚡%s", e.Fault)
 	}
-	fmt.Fprintln(l.w)
+	fmt.Fprintln(l.w, report.Visible(b.String()))
 }

@@ -35,6 +35,10 @@ func newScrubber(secrets []string) *wire.Scrubber {
 	return s
 }
 
+// Visible makes a text from anywhere fit to be shown on one line of a terminal:
+// what is not printable becomes its Go escape. It is safe for concurrent use.
+func Visible(s string) string { return visible(s) }
+
 // visible makes a text from anywhere fit to be shown on one line: whatever is not
 // a printable character, such as the escapes that command a terminal, becomes
 // its Go escape.

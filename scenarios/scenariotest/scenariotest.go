@@ -12,7 +12,10 @@
 package scenariotest
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +25,8 @@ import (
 )
 
 // Run runs every scenario of files as a parallel subtest of t. A file that is
-// wrong fails t with all that is wrong with it, and nothing is run.
+// wrong fails t with all that is wrong with it, and nothing is run. So does a
+// folder without scenario files.
 func Run(t *testing.T, files fs.FS) {
 	t.Helper()
 	RunWith(t, files, &scenarios.Runner{})
@@ -31,11 +35,29 @@ func Run(t *testing.T, files fs.FS) {
 // RunWith is Run with a Runner of the caller's own: its seeds, time limits, log.
 func RunWith(t *testing.T, files fs.FS, r *scenarios.Runner) {
 	t.Helper()
-	list, err := scenarios.Load(files, ".")
+	list, err := load(files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	runAll(t, grow(list), r)
+}
+
+// load loads every scenario of files. No scenario is an error: a renamed folder
+// must not turn a test green.
+func load(files fs.FS) ([]*scenarios.Scenario, error) {
+	list, err := scenarios.Load(files, ".")
+	if missing := new(scenarios.NotFoundError); errors.As(err, &missing) {
+		return nil, fmt.Errorf("no scenario in %s: scenario files end in .yaml or .yml", placeOf(files))
+	}
+	return list, err
+}
+
+// placeOf names files: os.DirFS is a folder's name.
+func placeOf(files fs.FS) string {
+	if v := reflect.ValueOf(files); v.IsValid() && v.Kind() == reflect.String {
+		return v.String()
+	}
+	return fmt.Sprintf("the files of %T", files)
 }
 
 // A branch is a part of the tree that the IDs make.

@@ -243,7 +243,7 @@ var mono13 = &Check{
 			return err
 		}
 		a, err := p.send(ctx, request{
-			method: http.MethodPut, url: withQuery(s.location, "digest", b.digest.String()), after: s.last, body: b.data, stream: true,
+			method: http.MethodPut, url: withDigest(s.location, b.digest.String()), after: s.last, body: b.data, stream: true,
 			header: header("Content-Type", "application/octet-stream"),
 		})
 		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {

@@ -174,7 +174,7 @@ var mono14 = &Check{
 		}
 		// The digest of the half that arrives: a registry that does not count takes it.
 		half := b.data[:200]
-		head, err := p.rawHead(http.MethodPut, withQuery(s.location, "digest", digestOf(half).String()),
+		head, err := p.rawHead(http.MethodPut, withDigest(s.location, digestOf(half).String()),
 			"Content-Type: application/octet-stream", "Content-Length: "+strconv.Itoa(len(b.data)))
 		if err != nil {
 			return err

@@ -60,7 +60,7 @@ var chunk20 = &Check{
 		}
 		b := p.blob("stolen", 60)
 		a, err := p.send(ctx, request{
-			method: http.MethodPut, url: withQuery(other, "digest", b.digest.String()), body: b.data, header: header("Content-Type", "application/octet-stream"),
+			method: http.MethodPut, url: withDigest(other, b.digest.String()), body: b.data, header: header("Content-Type", "application/octet-stream"),
 		})
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func (a *answer) writeCurl(b *strings.Builder, command string, depth int) bool {
 }
 
 // writeOwn writes the request's own command.
-func (a *answer) writeOwn(b *strings.Builder, command string) bool {
+func (a *answer) writeOwn(b *strings.Builder, command string) bool { //nolint:gocognit // one line of the command after another
 	target := a.url.String()
 	if before := a.req.after; before != nil {
 		if location, err := before.location(); err == nil && strings.HasPrefix(target, location) {

@@ -263,7 +263,7 @@ func (s *session) put(ctx context.Context, d digest.Digest, data []byte, headers
 	for i := 0; i+1 < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	return s.send(ctx, request{method: http.MethodPut, url: withQuery(s.location, "digest", d.String()), body: data, header: h})
+	return s.send(ctx, request{method: http.MethodPut, url: withDigest(s.location, d.String()), body: data, header: h})
 }
 
 // at sends a request without a body to the session.

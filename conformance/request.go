@@ -25,7 +25,6 @@ type request struct {
 	url    string // a path from the registry's root, or an absolute URL
 	header http.Header
 	body   []byte
-	hasLen bool    // whether a body of 0 bytes is sent with Content-Length: 0
 	stream bool    // with Transfer-Encoding: chunked
 	bare   bool    // without credentials
 	after  *answer // whose Location the request goes to
@@ -195,13 +194,13 @@ func (a *answer) location() (string, error) {
 	return u.String(), nil
 }
 
-// withQuery adds to the query of a URL and keeps what is there as it is.
-func withQuery(address, key, value string) string {
+// withDigest adds a digest to the query of a URL and keeps what is there as it is.
+func withDigest(address, value string) string {
 	sep := "?"
 	if strings.Contains(address, "?") {
 		sep = "&"
 	}
-	return address + sep + key + "=" + url.QueryEscape(value)
+	return address + sep + "digest=" + url.QueryEscape(value)
 }
 
 // violation is what a check returns when this answer is not what it should be.

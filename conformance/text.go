@@ -172,8 +172,16 @@ type Capability struct {
 func (r *Report) Capabilities() []Capability {
 	var list []Capability
 	for _, row := range [][2]string{
-		{"upload of a blob", "mono-03"}, {"upload in chunks", "chunk-01"}, {"upload as docker does", "chunk-19"}, {"upload in one POST", "mono-09"},
-		{"mount", "mount-01"}, {"docker's images", "man-01"}, {"OCI images", "man-03"}, {"tags", "tag-01"}, {"referrers", "ref-01"}, {"deletion", "del-02"},
+		{"upload of a blob", "mono-03"},
+		{"upload in chunks", "chunk-01"},
+		{"upload as docker does", "chunk-19"},
+		{"upload in one POST", "mono-09"},
+		{"mount", "mount-01"},
+		{"docker's images", "man-01"},
+		{"OCI images", "man-03"},
+		{"tags", "tag-01"},
+		{"referrers", "ref-01"},
+		{"deletion", "del-02"},
 		{"authentication", "auth-01"},
 	} {
 		v := r.Verdict(row[1])

@@ -108,15 +108,6 @@ func instead(when func(r *http.Request, route wire.Route) bool, status int, body
 	}
 }
 
-func both(wraps ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		for _, w := range wraps {
-			next = w(next)
-		}
-		return next
-	}
-}
-
 // status changes a status of some operations.
 func status(from, to int, ops ...wire.Op) func(http.Handler) http.Handler {
 	return edit(func(a *reply) {
@@ -232,7 +223,7 @@ func TestWitnesses(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	noticed, planted := 0, 0
-	t.Run("each", func(t *testing.T) {
+	t.Run("each", func(t *testing.T) { //nolint:tparallel // what comes after waits for it
 		for i, w := range witnesses() {
 			t.Run(w.id+strings.Repeat("'", i-slices.IndexFunc(witnesses(), func(o witness) bool { return o.id == w.id })), func(t *testing.T) {
 				t.Parallel()

@@ -2,7 +2,6 @@ package pusher
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -103,14 +102,14 @@ func searching(t *testing.T, era Era, size int64, refuse int, entries []metadata
 			_ = r.Body.Close()
 		}
 		line := r.Method
-		switch {
-		case r.Method == http.MethodHead:
+		switch r.Method {
+		case http.MethodHead:
 			line += " " + r.URL.Path[strings.LastIndex(r.URL.Path, ":")+1:][:1]
 			if resp.StatusCode = http.StatusNotFound; sent {
 				resp.StatusCode = http.StatusOK
 				resp.Header.Set("Content-Length", "1")
 			}
-		case r.Method == http.MethodPost:
+		case http.MethodPost:
 			if q.Has("mount") {
 				line += " " + q.Get("mount")[len("sha256:"):][:1] + " from " + q.Get("from")
 			}
@@ -118,7 +117,7 @@ func searching(t *testing.T, era Era, size int64, refuse int, entries []metadata
 				resp.StatusCode, resp.Status = refuse, "no"
 			}
 			resp.Header.Set("Location", fmt.Sprintf("/v2/lib/app/blobs/uploads/%d", sessions))
-		case r.Method == http.MethodPut:
+		case http.MethodPut:
 			resp.StatusCode = http.StatusCreated
 		default:
 			line += r.URL.Path[strings.LastIndex(r.URL.Path, "/"):]
@@ -211,5 +210,5 @@ func TestRetry(t *testing.T) {
 	require.Equal(t, "Retrying in 1 seconds", Docker110().Layers.Retry.countdown(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err = Docker2010().Layers.Retry.try(ctx, c, "x", func(Event) { cancel() }, fail)
-	require.True(t, errors.Is(err, errCancelledDelay), err)
+	require.ErrorIs(t, err, errCancelledDelay)
 }

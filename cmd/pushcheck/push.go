@@ -104,11 +104,7 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err := f.trust(&config, to.host, dir); err != nil {
 		return err
 	}
-	tag := ""
-	if !f.allTags {
-		for tag = range tags {
-		}
-	}
+	tag := f.tagOf(tags)
 	rec, err := f.startRecording(ctx, &config, to.host, recording.Input{Name: to.name, Tag: tag, User: login.Username, Pass: login.Password})
 	if err != nil {
 		return err
@@ -129,6 +125,16 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 		}
 	}
 	return pushError(ctx, err)
+}
+
+// tagOf is the tag to push: the only one of them, or "" for all.
+func (f pushFlags) tagOf(tags map[string]string) string {
+	tag := ""
+	if !f.allTags {
+		for tag = range tags {
+		}
+	}
+	return tag
 }
 
 // load loads the archive into a store of its own and tags what goes out.

@@ -219,11 +219,11 @@ func smuggle(c net.Conn, backend string) {
 
 // TestWitnesses plants one defect at a time: exactly its check must notice, beside
 // those that it blocks and those that are named as seeing the same.
-func TestWitnesses(t *testing.T) {
+func TestWitnesses(t *testing.T) { //nolint:tparallel // its count waits for them
 	t.Parallel()
 	var mu sync.Mutex
 	noticed, planted := 0, 0
-	t.Run("each", func(t *testing.T) { //nolint:tparallel // what comes after waits for it
+	t.Run("each", func(t *testing.T) {
 		for i, w := range witnesses() {
 			t.Run(w.id+strings.Repeat("'", i-slices.IndexFunc(witnesses(), func(o witness) bool { return o.id == w.id })), func(t *testing.T) {
 				t.Parallel()

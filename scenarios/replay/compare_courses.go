@@ -27,9 +27,7 @@ func (c *comparison) courses(recorded *courses, list []*played, several bool) {
 	owners = append(owners, ownerAfter)
 	conns := connections{to: map[int]int{}, from: map[int]int{}}
 	var opened []int // sessions that were opened by whichever layer
-	for _, i := range recorded.of(ownerAny) {
-		opened = append(opened, i)
-	}
+	opened = append(opened, recorded.of(ownerAny)...)
 	for _, owner := range owners {
 		own := recorded.playedBy(owner, list)
 		if recorded.told.cut(owner) {

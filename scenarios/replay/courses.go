@@ -115,7 +115,7 @@ func (c *courses) bySession() {
 
 // struck finds out whom faults met that say nothing of it: layers that were tried
 // more often than they sent a body, those that a body fits first.
-func (c *courses) struck(img []layerOfImage) {
+func (c *courses) struck(img []layerOfImage) { //nolint:gocognit // one pass over all that was recorded
 	lacks := map[string]int{} // attempts without a body
 	spare := map[string]int{} // those of layers that were given up
 	for _, l := range img {

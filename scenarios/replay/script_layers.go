@@ -8,7 +8,7 @@ import (
 // side: of its own layer the next one, so that faults meet whom they met. What a
 // layer asks beyond what was recorded of it before it was given up is not
 // answered. The caller holds mu.
-func (s *script) takeFor(p *played) (*played, recording.Exchange, bool) {
+func (s *script) takeFor(p *played) (*played, recording.Exchange, bool) { //nolint:gocognit // one choice, with its reasons in order
 	path := toHost(p.req.Path, s.host)
 	fits := func(i int) bool {
 		e := s.step.Exchanges[i]

@@ -169,11 +169,39 @@ func (d *decoder) triggers(f *Fault) []field {
 		{"every", whole("every", &w.Every)},
 		{"chance", func(v *node) { w.Chance = parsed(d, v, "chance", parseFraction) }},
 		{"per", func(v *node) { w.Per = d.oneOf(v, "per", "run", "connection", "digest", "repository") }},
-		{"after-event", func(v *node) { w.AfterEvent = d.text(v, "after-event") }},
-		{"until", func(v *node) { w.Until = d.text(v, "until") }},
+		{"after-event", func(v *node) { w.AfterEvent = d.moment(v, "after-event") }},
+		{"until", func(v *node) { w.Until = d.moment(v, "until") }},
 		{"optional", func(v *node) { w.Optional = d.boolean(v, "optional") }},
 		{"note", func(v *node) { f.Note = d.text(v, "note") }},
 	}
+}
+
+// benchEvents are the events that the bench tells the registry of, beside
+// "delete" and what is deleted.
+var benchEvents = []string{"restart", "push-ended"}
+
+// moment reads when a fault begins or ends: an operation with or without an
+// answer, an event of the bench, or a fault that strikes.
+func (d *decoder) moment(n *node, what string) string {
+	s := d.text(n, what)
+	if s == "" || strings.HasPrefix(s, "delete ") || s == anyOf {
+		return s
+	}
+	if _, err := wire.ParsePattern(s); err == nil {
+		return s
+	}
+	known := slices.Concat(benchEvents, operationNames(), faultNames())
+	if slices.Contains(known, s) {
+		return s
+	}
+	op, _, _ := strings.Cut(s, "@")
+	if slices.Contains(operationNames(), op) { // the answer is wrong
+		d.pattern(s, n.at)
+		return ""
+	}
+	d.fail(n.at, what+" takes: an operation such as upload.put or upload.put@201, "+strings.Join(benchEvents, ", ")+", or the name of a fault",
+		"%s %q is neither an operation nor an event nor a fault%s", what, s, didYouMean(op, known))
+	return ""
 }
 
 // where reads where a fault strikes: nothing for its usual place, an operation,

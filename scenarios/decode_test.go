@@ -75,6 +75,12 @@ func TestDecodeProblems(t *testing.T) {
 			`3:9+10 client "docker-1.7" is neither an era nor an adapter; did you mean "docker-1.8"?`,
 		}},
 		{"a format of the future", good + "format: 2\n", []string{"3:9+1 format 2 is newer than this version, which reads format 1"}},
+		{"moments that never come", good + "faults:\n  - {unavailable: ping, until: uplod.put@201}\n  - {unavailable: ping, after-event: restrat}\n  - {unavailable: ping, until: upload.put@2011}\n", []string{
+			`4:32+13 until "uplod.put@201" is neither an operation nor an event nor a fault; did you mean "upload.put"?`,
+			`5:38+7 after-event "restrat" is neither an operation nor an event nor a fault; did you mean "restart"?`,
+			`6:32+15 "2011" is not an answer; want a status, a class such as 4xx, or one of refused, reset, closed, timeout, tls, dns, cancelled, other`,
+		}},
+		{"moments", good + "faults:\n  - {unavailable: ping, after-event: restart, until: upload.put@201}\n  - {unavailable: ping, after-event: upload.*, until: reset}\n  - {unavailable: ping, after-event: delete layer1, until: push-ended}\n", nil},
 		{"a time without unit", good + "timeout: 5\n", []string{"3:10+1 timeout: 5 has no unit; want a time such as 5s, 500ms or 2m"}},
 		{"a size that is none", good + "image: {layers: [4 MIB]}\n", []string{
 			`3:18+5 layer: "4 MIB" is not a size; want a number of bytes such as 4096, 64KiB or 4MiB`,

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -187,6 +188,9 @@ func (f pushFlags) trust(c *pusher.Config, host, dir string) error {
 	pem, err := os.ReadFile(f.ca)
 	if err != nil {
 		return usage("", "--ca: %v", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return usage("a certificate in PEM begins with -----BEGIN CERTIFICATE-----", "--ca: no certificate in %s", f.ca)
 	}
 	c.Secure, c.CertsDir = []string{host}, filepath.Join(dir, "certs.d")
 	certs := filepath.Join(c.CertsDir, host)

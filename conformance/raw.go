@@ -28,9 +28,7 @@ func (p *Probe) raw(ctx context.Context, text string, cut bool) (status int, err
 		return 0, nil //nolint:nilerr // the registry closed first: there is no answer
 	}
 	if cut {
-		if c, ok := conn.(*net.TCPConn); ok {
-			_ = c.SetLinger(0) // a reset, as a lost line is
-		}
+		p.hangUp(conn)
 		return 0, nil
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -39,6 +37,21 @@ func (p *Probe) raw(ctx context.Context, text string, cut bool) (status int, err
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode, nil
+}
+
+// cutWait is how long a registry may take to notice that a body will not go on.
+const cutWait = 2 * time.Second
+
+// hangUp ends what is sent in the middle of a body, and waits until the registry has
+// noticed and ended the connection from its side: what is asked next is asked
+// after that. A registry that does not notice costs cutWait.
+func (p *Probe) hangUp(conn net.Conn) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = conn.SetReadDeadline(p.clock.Now().Add(min(p.timeout, cutWait)))
+	_, _ = io.Copy(io.Discard, io.LimitReader(conn, 64<<10)) // an answer, if it gives one, does not matter
 }
 
 // dial opens a connection to the registry.

@@ -36,13 +36,34 @@ func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
 		return res
 	}
 	var res Result
+	struck := make([]int, len(s.Faults))
 	for i := range max(runs, 1) {
 		res = r.positions(ctx, s, first+uint64(i), o)
 		if res.Outcome == report.Fail || res.Outcome == report.Broken || ctx.Err() != nil {
 			return res
 		}
+		for n := range min(len(struck), len(res.Fired)) { // the scenario's own faults come first
+			struck[n] += res.Fired[n].Times
+		}
+	}
+	if runs > 1 {
+		drawn(s, struck, runs, &res)
 	}
 	return res
+}
+
+// drawn fails a result where a fault that uses chance struck in none of the runs.
+// In a single run that is no failure: the seed drew so.
+func drawn(s *Scenario, struck []int, runs int, res *Result) {
+	for i, f := range s.Faults {
+		if f.When.Chance == 0 || f.When.Optional || struck[i] > 0 {
+			continue
+		}
+		res.Outcome, res.Because = report.Fail, ""
+		res.Failures = append(res.Failures, invariantFailure(s, "fired", nil, finding{
+			broken: fmt.Sprintf("fault %s struck in none of the %d runs", faultTitle(f), runs), at: partIndex("faults", i),
+		}))
+	}
 }
 
 // blank is a result of which nothing is known yet.

@@ -302,3 +302,27 @@ func TestEachPositionOfAFaultIsRun(t *testing.T) {
 		t.Errorf("the fault struck %d times, want once at each of three requests: %v", n, l.said)
 	}
 }
+
+func TestChanceIsJudgedOverAllRuns(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, faults, runs, says string }{
+		{"one run that draws nothing", "{delay: upload.start, by: 1s, chance: 0.0001%}", "1", ""},
+		{"one run of any-of that draws nothing", "{any-of: [delay], chance: 0.0001%}", "1", ""},
+		{"nothing to strike", "{delay: blob.get, chance: 50%}", "1", "fault delay never had a request that it could strike"},
+		{"no run draws", "{delay: upload.start, by: 1s, chance: 0.0001%}", "3", "fault delay struck in none of the 3 runs"},
+		{"no run of any-of draws", "{any-of: [delay], chance: 0.0001%}", "3", "fault any-of struck in none of the 3 runs"},
+		{"some run draws", "{delay: upload.start, by: 1s, chance: 99%}", "12", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			res := ran(t, "scenario: x\nregistry: fake\npush: a/b:v1\nimage: {layers: [1KiB]}\nruns: "+tt.runs+"\nfaults: ["+tt.faults+"]\n")
+			said := ""
+			for _, f := range res.Failures {
+				said += f.Message
+			}
+			if said != tt.says || (res.Outcome == report.Fail) != (tt.says != "") {
+				t.Errorf("it is %s (%q), want %q", res.Outcome, said, tt.says)
+			}
+		})
+	}
+}

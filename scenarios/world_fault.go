@@ -35,7 +35,7 @@ func (w *world) declare(list []Fault, part string) (remove func(), err error) {
 		}
 		w.declared = append(w.declared, &declared{
 			fault: f, part: partIndex(part, i), host: h, index: h.indices + len(byHost[h]),
-			must: !f.When.Optional && (f.Name != "" || f.When.Chance == 0),
+			must: !f.When.Optional,
 		})
 		byHost[h] = append(byHost[h], one)
 	}
@@ -219,12 +219,38 @@ func (w *world) struck() map[*declared]int {
 	return counts
 }
 
+// couldStrike reports whether there was a request of an operation at which a
+// fault strikes.
+func (w *world) couldStrike(f Fault) bool {
+	ops := f.Where.Ops
+	if kind, ok := fakeregistry.KindOf(f.Name); ok && len(ops) == 0 {
+		ops = kind.Places()
+	}
+	if len(ops) == 0 {
+		ops = []Pattern{{Op: "any"}}
+	}
+	for _, e := range w.recorder.Trace() {
+		for _, p := range ops {
+			if (Pattern{Op: p.Op}).Match(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // idle is a finding for each fault that never struck and had to.
 func (w *world) idle() []finding {
 	counts := w.struck()
 	var list []finding
 	for _, d := range w.declared {
-		if d.must && counts[d] == 0 {
+		switch {
+		case !d.must || counts[d] > 0:
+		case d.fault.When.Chance > 0: // what no draw chose, another seed may choose: see drawn
+			if !w.couldStrike(d.fault) {
+				list = append(list, finding{broken: fmt.Sprintf("fault %s never had a request that it could strike", faultTitle(d.fault)), at: d.part})
+			}
+		default:
 			list = append(list, finding{broken: fmt.Sprintf("fault %s never struck", faultTitle(d.fault)), at: d.part})
 		}
 	}

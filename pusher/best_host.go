@@ -54,6 +54,7 @@ type call struct {
 	about  string // beside the address: what is counted and gated as one
 	tries  int    // in a row; 0 is bestTries, 1 for a stream
 	bare   bool   // without authorization
+	opens  bool   // a session: its answer is waited for, for a while, though the push was given up
 }
 
 func (c *call) title() string {
@@ -215,6 +216,27 @@ func (h *bestHost) allowed(address string) (*url.URL, error) {
 	return u, nil
 }
 
+// outlive is a context that ends bestFarewell after ctx does: whoever gives up
+// while a session is being opened has to hear its address, to cancel it. release
+// must be called.
+func (h *bestHost) outlive(ctx context.Context) (held context.Context, release func()) {
+	held, abort := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		limited, done := h.job.Clock.WithTimeout(held, bestFarewell)
+		<-limited.Done()
+		done()
+		abort()
+	})
+	return held, func() {
+		abort()
+		if !stop() {
+			<-ended
+		}
+	}
+}
+
 // once sends one request and reads its answer.
 func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, error) {
 	if err := h.gate.pass(ctx, c.title()); err != nil {
@@ -222,6 +244,11 @@ func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, erro
 	}
 	if err := h.count(c); err != nil {
 		return nil, &bestError{c.title(), err}
+	}
+	if c.opens {
+		held, release := h.outlive(ctx)
+		defer release()
+		ctx = held
 	}
 	ctx, cancel := h.job.Clock.WithTimeout(ctx, bestAnswer+time.Duration(c.size/bestSlowest)*time.Second)
 	defer cancel()

@@ -96,7 +96,7 @@ func (u *bestUpload) open(ctx context.Context) (done bool, err error) {
 	address := u.host.at("/blobs/uploads/")
 	if u.from != "" {
 		query := url.Values{"mount": {u.blob.Digest.String()}, "from": {u.from}}
-		a, err := u.host.do(ctx, call{method: http.MethodPost, address: address + "?" + query.Encode(), about: "mount " + u.blob.Digest.String(), tries: 2})
+		a, err := u.host.do(ctx, call{method: http.MethodPost, address: address + "?" + query.Encode(), about: "mount " + u.blob.Digest.String(), tries: 2, opens: true})
 		from := u.from
 		u.from = ""
 		switch {
@@ -117,7 +117,7 @@ func (u *bestUpload) open(ctx context.Context) (done bool, err error) {
 			return true, nil
 		}
 	}
-	a, err := u.host.do(ctx, call{method: http.MethodPost, address: address, about: u.blob.Digest.String()})
+	a, err := u.host.do(ctx, call{method: http.MethodPost, address: address, about: u.blob.Digest.String(), opens: true})
 	switch {
 	case err != nil:
 		return false, &finalError{err}

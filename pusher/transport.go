@@ -108,11 +108,16 @@ func (l *links) dialer(dial dialFunc) dialFunc {
 	}
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. It acts once: net/http and closeAll may both close a
+// connection, and by the second time another may have the same link.
 func (c *linkedConn) Close() error {
 	c.links.mu.Lock()
+	first := c.links.open[c]
 	delete(c.links.open, c)
 	c.links.mu.Unlock()
+	if !first {
+		return net.ErrClosed
+	}
 	c.links.clock.Abandon(c.link)
 	return c.Conn.Close()
 }

@@ -38,3 +38,35 @@ func TestLinks(t *testing.T) {
 		t.Errorf("%d dialled, %d open", len(peers), len(l.open))
 	}
 }
+
+// abandonments counts how often a clock hears of the end of a link.
+type abandonments struct {
+	clock.Clock
+	n int
+}
+
+func (a *abandonments) Abandon(string) { a.n++ }
+
+// TestLinksCloseOnce: the second Close of a connection says nothing of its link,
+// which may be another connection's by then.
+func TestLinksCloseOnce(t *testing.T) {
+	t.Parallel()
+	c := &abandonments{Clock: clock.Real()}
+	l := newLinks(c)
+	conn, err := l.dialer(func(context.Context, string, string) (net.Conn, error) {
+		ours, _ := net.Pipe()
+		return ours, nil
+	})(t.Context(), "tcp", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the second Close: %v, want %v", err, net.ErrClosed)
+	}
+	if c.n != 1 {
+		t.Errorf("the clock heard %d times of the end of the link, want once", c.n)
+	}
+}

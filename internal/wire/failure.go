@@ -50,7 +50,7 @@ func classifyText(s string) Failure {
 		return FailureClosed
 	case strings.Contains(s, "stream error"):
 		return FailureReset
-	case strings.HasPrefix(s, "tls: "), strings.HasPrefix(s, "remote error: tls: "):
+	case strings.HasPrefix(s, "tls: "), strings.Contains(s, "remote error: tls: "):
 		return FailureTLS
 	}
 	return FailureOther

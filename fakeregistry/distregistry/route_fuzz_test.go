@@ -31,7 +31,7 @@ func FuzzRoute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil || u.Host != "" {
-			t.Skip()
+			return // net/http hands no handler a request like that
 		}
 		var match mux.RouteMatch
 		if !router.Match(&http.Request{Method: method, URL: u}, &match) || match.MatchErr != nil || match.Route == nil {

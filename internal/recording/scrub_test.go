@@ -98,7 +98,7 @@ func FuzzScrub(f *testing.F) {
 	f.Add("é\"\\", "", `{"x":"\u00e9\"\\"}`, "//")
 	f.Fuzz(func(t *testing.T, secret, header, body, path string) {
 		if len(secret) < 4 || strings.Contains("PASSWORD UUID STATE TOKEN COOKIE DATE KERNEL HOST EPHEMERAL SIG VARIES(signature) Authorization: Basic", secret) {
-			t.Skip("it is in the words themselves")
+			return // it stands in the words that secrets are replaced by
 		}
 		step := &recording.Step{Exchanges: []recording.Exchange{
 			{Method: "GET", Path: path, ReqHeaders: []string{"Authorization: Basic " + basic("u", secret), header}, ReqBody: body, RespHeaders: []string{header}, RespBody: body},

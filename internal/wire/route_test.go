@@ -144,7 +144,7 @@ func FuzzRoute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
-			t.Skip()
+			return // net/http hands no handler a request like that
 		}
 		r := wire.ParseRoute(method, u)
 		if !known[r.Op] {

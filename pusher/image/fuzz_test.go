@@ -80,7 +80,7 @@ func FuzzDocument(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, form, name int, body string) {
 		if form < 0 || form >= len(forms) || name < 0 || name >= len(names) {
-			t.Skip("no such form or document")
+			return // there is no such form or document
 		}
 		archive := forms[form].with(files{names[name]: body})
 		if names[name] == blobName(manifest) { // let its digest be right

@@ -69,7 +69,7 @@ func (r *Runner) Run(ctx context.Context, list []*Scenario) (Summary, error) {
 		})
 	}
 feed:
-	for i := range list {
+	for _, i := range startOrder(list, parallel) {
 		select {
 		case next <- i:
 		case <-ctx.Done():
@@ -79,6 +79,20 @@ feed:
 	close(next)
 	workers.Wait()
 	return out.summary(), ctx.Err()
+}
+
+// startOrder is the order in which scenarios are begun: as they stand, one at a
+// time; else those of several runs first, so that none of them is alone at the end.
+func startOrder(list []*Scenario, parallel int) []int {
+	var long, short []int
+	for i, s := range list {
+		if parallel > 1 && s.Runs > 1 {
+			long = append(long, i)
+		} else {
+			short = append(short, i)
+		}
+	}
+	return append(long, short...)
 }
 
 // one runs a scenario with all its seeds. An interrupted one has no result.

@@ -1,13 +1,13 @@
 package pusher
 
 import (
-	"compress/gzip"
 	"context"
 	"io"
 	"os"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/gzips"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
@@ -46,7 +46,8 @@ func (r *repository) buffer(ctx context.Context, layer image.Layer) (*bufferedLa
 // fill compresses tar into the file and goes back to its start.
 func (b *bufferedLayer) fill(tar io.Reader) error {
 	sum := digest.SHA256.Digester()
-	zip := gzip.NewWriter(io.MultiWriter(b.file, sum.Hash()))
+	zip := gzips.Writer(io.MultiWriter(b.file, sum.Hash()))
+	defer gzips.Return(zip)
 	if _, err := io.Copy(zip, tar); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/gzips"
 	"github.com/pushcheck/pushcheck/pusher/image"
 	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
@@ -143,7 +143,8 @@ func gzipped(store *image.Store, id string, n int64) (hash.Hash, int64, error) {
 	}
 	defer tar.Close()
 	out := &limitedHash{sum: sha256.New(), limit: n}
-	z := gzip.NewWriter(out)
+	z := gzips.Writer(out)
+	defer gzips.Return(z)
 	_, err = io.Copy(z, tar)
 	if err == nil {
 		err = z.Close()
@@ -179,7 +180,8 @@ func openBlob(store *image.Store, id string) io.ReadCloser {
 	go func() {
 		tar, err := store.OpenTar(id)
 		if err == nil {
-			z := gzip.NewWriter(out)
+			z := gzips.Writer(out)
+			defer gzips.Return(z)
 			_, err = io.Copy(z, tar)
 			err = errors.Join(err, z.Close(), tar.Close())
 		}

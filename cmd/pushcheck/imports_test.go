@@ -21,6 +21,7 @@ const module = "github.com/pushcheck/pushcheck/"
 var arrows = map[string][]string{
 	"internal/clock":     {},
 	"internal/golden":    {},
+	"internal/gzips":     {},
 	"internal/errcode":   {},
 	"internal/schema1":   {},
 	"internal/tarsum":    {},
@@ -30,7 +31,7 @@ var arrows = map[string][]string{
 
 	"pusher/image":    {},
 	"pusher/metadata": {},
-	"pusher":          {"pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
+	"pusher":          {"internal/gzips", "pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
 	"pusher/engine":   {"pusher", "pusher/image", "internal/clock"},
 
 	"fakeregistry":              {"internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 
 	"scenarios/library": {},
 	"scenarios": {
-		"scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
+		"internal/gzips", "scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
 		"internal/report", "internal/schema1", "internal/wire", "internal/clock",
 	},
 	"scenarios/scenariotest": {"scenarios", "internal/report", "internal/wire", "internal/clock"},

@@ -46,7 +46,7 @@ func openBestImage(ctx context.Context, job *Job, id string) (*bestImage, error)
 
 // storedImage is an image as its source had it.
 func storedImage(job *Job, o image.Origin) (*bestImage, error) {
-	data, err := readBlob(job.Images, *o.Manifest)
+	data, err := readBlob(job.Images, "manifest", *o.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -89,20 +89,6 @@ func (i *bestImage) close() {
 	for _, b := range i.buffers {
 		b.remove()
 	}
-}
-
-// readBlob reads a small blob of the store.
-func readBlob(images *image.Store, d image.Descriptor) ([]byte, error) {
-	f, err := images.OpenBlob(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	data, err := io.ReadAll(io.LimitReader(f, configLimit+1))
-	if err == nil && len(data) > configLimit {
-		err = fmt.Errorf("%s has more than %d bytes", d.Digest, configLimit)
-	}
-	return data, err
 }
 
 // packedImage makes a manifest for an image that came without one. Its layers are

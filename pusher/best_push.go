@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
@@ -122,39 +121,7 @@ func (p *bestPush) holds(ctx context.Context, reference string, m manifest) (boo
 // blobs makes sure that the registry has every blob, several at once. The first
 // that fails ends the others.
 func (p *bestPush) blobs(ctx context.Context, list []*bestBlob) error {
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	limit, group := clock.NewLimit(p.job.Clock, p.concurrency()), clock.NewGroup(p.job.Clock)
-	var mu sync.Mutex // guards first
-	var first error
-	for _, b := range list {
-		place := limit.Queue()
-		group.Go(func() {
-			defer place.Leave()
-			err := place.Wait(own)
-			if err == nil {
-				err = p.blob(own, b)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && first == nil {
-				first = err
-				cancel()
-			}
-		})
-	}
-	group.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return first
-}
-
-func (p *bestPush) concurrency() int {
-	if p.job.concurrency > 0 {
-		return p.job.concurrency
-	}
-	return max(p.job.Era.Layers.Concurrency, 1)
+	return p.job.eachAtOnce(ctx, list, p.blob)
 }
 
 // blob makes sure that the registry has one blob: by asking, by mounting, or by

@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/errcode"
 )
 
@@ -115,37 +114,10 @@ func (p *c8dPush) tag(ctx context.Context, tag string) (Published, error) {
 
 // blobs pushes the blobs side by side; the first error ends the others.
 func (p *c8dPush) blobs(ctx context.Context, list []*bestBlob) error {
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	n := p.job.concurrency
-	if n == 0 {
-		n = p.job.Era.Layers.Concurrency
-	}
-	limit, group := clock.NewLimit(p.job.Clock, n), clock.NewGroup(p.job.Clock)
-	var mu sync.Mutex // guards first
-	var first error
 	for _, b := range list {
 		p.tell(b, "Waiting")
-		place := limit.Queue()
-		group.Go(func() {
-			defer place.Leave()
-			err := place.Wait(own)
-			if err == nil {
-				err = p.blob(own, b)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && first == nil {
-				first = err
-				cancel()
-			}
-		})
 	}
-	group.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return first
+	return p.job.eachAtOnce(ctx, list, p.blob)
 }
 
 // tell tells of a blob (P-399).

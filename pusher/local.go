@@ -66,6 +66,11 @@ func readConfig(images *image.Store, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readBlob(images, "config", d)
+}
+
+// readBlob reads a small blob of the store.
+func readBlob(images *image.Store, what string, d image.Descriptor) ([]byte, error) {
 	f, err := images.OpenBlob(d.Digest)
 	if err != nil {
 		return nil, err
@@ -73,7 +78,7 @@ func readConfig(images *image.Store, id string) ([]byte, error) {
 	defer f.Close() //nolint:errcheck // read only
 	data, err := io.ReadAll(io.LimitReader(f, configLimit+1))
 	if err == nil && len(data) > configLimit {
-		err = fmt.Errorf("config %s has more than %d bytes", d.Digest, configLimit)
+		err = fmt.Errorf("%s %s has more than %d bytes", what, d.Digest, configLimit)
 	}
 	return data, err
 }

@@ -1,0 +1,45 @@
+package pusher
+
+import (
+	"context"
+	"sync"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
+)
+
+// eachAtOnce does something for each blob, as many at once as the job or else its
+// era allows. The first that fails ends the others.
+//
+// Errors: ctx's error when that ended; the first one's.
+func (j *Job) eachAtOnce(ctx context.Context, list []*bestBlob, do func(context.Context, *bestBlob) error) error {
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n := j.concurrency
+	if n <= 0 {
+		n = max(j.Era.Layers.Concurrency, 1)
+	}
+	limit, group := clock.NewLimit(j.Clock, n), clock.NewGroup(j.Clock)
+	var mu sync.Mutex // guards first
+	var first error
+	for _, b := range list {
+		place := limit.Queue()
+		group.Go(func() {
+			defer place.Leave()
+			err := place.Wait(own)
+			if err == nil {
+				err = do(own, b)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && first == nil {
+				first = err
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return first
+}

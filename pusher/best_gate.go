@@ -11,7 +11,10 @@ import (
 )
 
 // A bestGate keeps requests back that the registry asked to be kept back: whoever
-// sends the same method to the same address waits, not only who was told. It is safe for concurrent use.
+// sends the same method to the same address waits, not only who was told. From the
+// first byte of an answer until its head was looked at, nobody passes, and whoever
+// passed before has begun by then: a request is either sent before the answer or
+// knows what it says. It is safe for concurrent use.
 type bestGate struct {
 	clock clock.Clock
 
@@ -19,33 +22,117 @@ type bestGate struct {
 	after  map[string]time.Time
 	judged map[string]*clock.Signal // an answer is being read that may say wait
 	absurd map[string]error
+
+	leaving  map[string]int // who passed and has not begun yet
+	begun    *sync.Cond     // somebody who passed did, on mu
+	arriving map[string]*bestArrivals
+}
+
+// bestArrivals are the answers of which a first byte came and whose heads were not
+// looked at yet.
+type bestArrivals struct {
+	n    int
+	over *clock.Signal
 }
 
 func newBestGate(c clock.Clock) *bestGate {
-	return &bestGate{clock: c, after: map[string]time.Time{}, judged: map[string]*clock.Signal{}, absurd: map[string]error{}}
+	g := &bestGate{
+		clock: c, after: map[string]time.Time{}, judged: map[string]*clock.Signal{}, absurd: map[string]error{},
+		leaving: map[string]int{}, arriving: map[string]*bestArrivals{},
+	}
+	g.begun = sync.NewCond(&g.mu)
+	return g
 }
 
-// pass returns when a request may be sent.
+// pass returns when a request may be sent. begun is called as soon as it is on its
+// way, or will never be; more than once does no harm.
 //
 // Errors: ctx's; that of a registry that wants to be left alone for too long.
-func (g *bestGate) pass(ctx context.Context, key string) error {
+func (g *bestGate) pass(ctx context.Context, key string) (begun func(), err error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		g.mu.Lock()
 		wait, busy, err := g.after[key].Sub(g.clock.Now()), g.judged[key], g.absurd[key]
+		if a := g.arriving[key]; a != nil {
+			busy = a.over
+		}
+		if err == nil && busy == nil && wait <= 0 {
+			g.leaving[key]++
+			g.mu.Unlock()
+			return sync.OnceFunc(func() { g.begin(key) }), nil
+		}
 		g.mu.Unlock()
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case busy != nil:
 			err = busy.Wait(ctx)
-		case wait > 0:
-			err = g.clock.Sleep(ctx, wait)
 		default:
-			return ctx.Err()
+			err = g.clock.Sleep(ctx, wait)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
+	}
+}
+
+func (g *bestGate) begin(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leaving[key]--; g.leaving[key] == 0 {
+		delete(g.leaving, key)
+		g.begun.Broadcast()
+	}
+}
+
+// arrival is what a request does when its answer begins to arrive, once, and what
+// it does in the end, whether or not one arrived.
+func (g *bestGate) arrival(key string) (arrive, depart func()) {
+	var mu sync.Mutex // guards arrived and departed
+	arrived, departed := false, false
+	arrive = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !arrived && !departed {
+			arrived = true
+			g.arrive(key)
+		}
+	}
+	return arrive, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if arrived && !departed {
+			g.depart(key)
+		}
+		departed = true
+	}
+}
+
+// arrive closes the gate and waits for those who passed it: they only have to
+// begin, which takes no time of the clock.
+func (g *bestGate) arrive(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.arriving[key]
+	if a == nil {
+		a = &bestArrivals{over: clock.NewSignal(g.clock)}
+		g.arriving[key] = a
+	}
+	a.n++
+	for g.leaving[key] > 0 {
+		g.begun.Wait()
+	}
+}
+
+func (g *bestGate) depart(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.arriving[key]
+	if a.n--; a.n == 0 {
+		delete(g.arriving, key)
+		a.over.Give()
 	}
 }
 

@@ -239,9 +239,13 @@ func (h *bestHost) outlive(ctx context.Context) (held context.Context, release f
 
 // once sends one request and reads its answer.
 func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, error) {
-	if err := h.gate.pass(ctx, c.title()); err != nil {
+	begun, err := h.gate.pass(ctx, c.title())
+	if err != nil {
 		return nil, err
 	}
+	defer begun()
+	arrive, depart := h.gate.arrival(c.title())
+	defer depart()
 	if err := h.count(c); err != nil {
 		return nil, &bestError{c.title(), err}
 	}
@@ -252,11 +256,15 @@ func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, erro
 	}
 	ctx, cancel := h.job.Clock.WithTimeout(ctx, bestAnswer+time.Duration(c.size/bestSlowest)*time.Second)
 	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.linked = true
-	}})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { begun() },
+		GotConn: func(httptrace.GotConnInfo) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.linked = true
+		},
+		GotFirstResponseByte: arrive,
+	})
 	req, sent, err := h.request(ctx, c, auth)
 	if err != nil {
 		return nil, err
@@ -271,6 +279,7 @@ func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, erro
 	h.reached = true
 	h.mu.Unlock()
 	release := h.gate.weigh(c.title(), resp, h.job.Clock.Now())
+	depart()
 	a := &answer{status: resp.StatusCode, header: resp.Header, request: c.title(), address: c.address}
 	limit := int64(bestErrorBody)
 	if c.method == http.MethodGet && resp.StatusCode == http.StatusOK {

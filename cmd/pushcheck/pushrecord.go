@@ -68,7 +68,7 @@ func (f pushFlags) startRecording(ctx context.Context, config *pusher.Config, ho
 // recordTLS makes the proxy speak TLS with a certificate that the client believes,
 // and says whom the proxy is to believe: whoever the client would have.
 func (f pushFlags) recordTLS(config *pusher.Config, host string, rc *record.Config) (*tls.Config, error) {
-	cert, pem, err := record.NewCertificate(hostOf(withPort(host)))
+	cert, pem, err := recording.NewCertificate(hostOf(withPort(host)))
 	if err != nil {
 		return nil, broken("", err)
 	}

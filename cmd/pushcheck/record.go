@@ -149,7 +149,7 @@ func (f recordFlags) certificate(config *record.Config) (path string, remove fun
 		}
 		return "", remove, nil
 	}
-	cert, pem, err := record.NewCertificate(hostOf(f.listen))
+	cert, pem, err := recording.NewCertificate(hostOf(f.listen))
 	if err != nil {
 		return "", remove, broken("", err)
 	}

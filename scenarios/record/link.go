@@ -84,7 +84,7 @@ func (l *link) cannot(e *recording.Exchange, status int, err error) bool {
 		e.RespLen, e.RespBody = int64(len(text)), text
 	})
 	_, _ = fmt.Fprintf(l.conn, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", status, http.StatusText(status), len(text), text)
-	part(l.conn, l.r)
+	recording.Part(l.conn, l.r)
 	return false
 }
 
@@ -105,26 +105,8 @@ func (l *link) lost(e *recording.Exchange, sent *tap, err error) {
 		e.Err = text
 	})
 	if broken == nil && strings.Contains(text, "recorder closed") {
-		part(l.conn, l.r)
+		recording.Part(l.conn, l.r)
 		return
 	}
-	hangUp(l.raw)
-}
-
-// hangUp resets a connection.
-func hangUp(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetLinger(0)
-	}
-	_ = c.Close()
-}
-
-// part ends a connection in peace: what the client still sends is read, so that
-// the kernel does not turn the end into a reset.
-func part(c net.Conn, r *bufio.Reader) {
-	if w, ok := c.(interface{ CloseWrite() error }); ok {
-		_ = w.CloseWrite()
-	}
-	_, _ = io.Copy(io.Discard, r)
-	_ = c.Close()
+	recording.HangUp(l.raw)
 }

@@ -246,7 +246,7 @@ func (p *Proxy) serve(c net.Conn, number int) {
 
 func (p *Proxy) refuse(c net.Conn, r *bufio.Reader) {
 	_, _ = c.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks something else.\n"))
-	part(c, r)
+	recording.Part(c, r)
 }
 
 // peeked is a connection of which some was read ahead.

@@ -122,7 +122,7 @@ func TestEvents(t *testing.T) {
 // With a certificate the proxy speaks TLS and nothing else.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, pem, err := record.NewCertificate("registry.example")
+	cert, pem, err := recording.NewCertificate("registry.example")
 	require.NoError(t, err)
 	p, ended := behind(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Www-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="s"`)

@@ -96,11 +96,11 @@ func (l *link) answer(e *recording.Exchange, head *recording.Head, sent *tap, re
 		e.Err = cutShort(got, err)
 	})
 	if got.failure() != nil {
-		hangUp(l.raw)
+		recording.HangUp(l.raw)
 		return false
 	}
 	if err != nil || closing || !sent.whole() {
-		part(l.conn, l.r)
+		recording.Part(l.conn, l.r)
 		return false
 	}
 	return true

@@ -1,10 +1,8 @@
 package replay
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -98,22 +96,4 @@ func (a answer) send(w io.Writer) (more bool) {
 		return false
 	}
 	return !a.close
-}
-
-// hangUp resets a connection.
-func hangUp(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetLinger(0)
-	}
-	_ = c.Close()
-}
-
-// part ends a connection in peace: what the client still sends is read, so that
-// the kernel does not turn the end into a reset.
-func part(c net.Conn, r *bufio.Reader) {
-	if w, ok := c.(interface{ CloseWrite() error }); ok {
-		_ = w.CloseWrite()
-	}
-	_, _ = io.Copy(io.Discard, r)
-	_ = c.Close()
 }

@@ -96,7 +96,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if len(o.Paths) == 0 {
 		return nil, errors.New("no recordings: name a folder of them")
 	}
-	cert, root, err := newCertificate()
+	cert, root, err := recording.NewCertificate("")
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func Serve(ctx context.Context, step *recording.Step, o ServeOptions) (*Served, 
 	if ip := net.ParseIP(host); !o.Expose && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("other machines could reach %q; want a loopback address, or to be told so", address)
 	}
-	cert, root, err := newCertificate()
+	cert, root, err := recording.NewCertificate("")
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (s *server) serve(ctx context.Context, c net.Conn, sc *script) {
 			sc.event(number, c.RemoteAddr().String(), recording.EventPlainHello)
 		}
 		_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks something else.\n")
-		part(c, r)
+		recording.Part(c, r)
 		return
 	case first[0] == helloByte:
 		tc := tls.Server(peeked{c, r}, &tls.Config{Certificates: []tls.Certificate{s.cert}})
@@ -194,7 +194,7 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 	if !ok {
 		entry.req.Body = readBody(from, -1, nil)
 		_, _ = io.WriteString(c, "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-		part(c, r)
+		recording.Part(c, r)
 		return false
 	}
 	limit := int64(-1)
@@ -215,15 +215,15 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 // answer does to the client what the recording has.
 func (p *player) answer(c net.Conn, r *bufio.Reader, e recording.Exchange) (more bool) {
 	if _, broken := withoutBroken(p.script.step.Error); broken && early(e) && p.script.last(e) {
-		hangUp(p.raw) // the client was still writing, and never saw the answer
+		recording.HangUp(p.raw) // the client was still writing, and never saw the answer
 		return false
 	}
 	if e.Status == 0 {
 		if strings.Contains(e.Err, "reset") || !strings.Contains(e.Err, "clos") {
-			hangUp(p.raw)
+			recording.HangUp(p.raw)
 			return false
 		}
-		part(c, r)
+		recording.Part(c, r)
 		return false
 	}
 	a := newAnswer(e, p.script.host)
@@ -231,10 +231,10 @@ func (p *player) answer(c net.Conn, r *bufio.Reader, e recording.Exchange) (more
 		return true
 	}
 	if a.reset {
-		hangUp(p.raw)
+		recording.HangUp(p.raw)
 		return false
 	}
-	part(c, r)
+	recording.Part(c, r)
 	return false
 }
 

@@ -1,4 +1,4 @@
-package record
+package recording
 
 import (
 	"crypto/ecdsa"
@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// NewCertificate makes the certificate of a proxy that speaks TLS at host, besides loopback. It vouches
+// NewCertificate makes the certificate of a server that speaks TLS at host, besides
+// loopback; "" is loopback alone. It vouches
 // for itself, and root is it in PEM.
 func NewCertificate(host string) (cert tls.Certificate, root []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -22,7 +23,7 @@ func NewCertificate(host string) (cert tls.Certificate, root []byte, err error) 
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "pushcheck record"},
+		Subject:               pkix.Name{CommonName: "pushcheck"},
 		NotBefore:             time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
 		NotAfter:              time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,

@@ -59,21 +59,19 @@ func (d *decoder) fault(n *node, part string) (Fault, bool) {
 		f.Where = d.where(head.value, part)
 		fields = append(d.params(&f), fields...)
 	}
-	d.faultKeys(rest, what, part, fields, f)
+	d.faultKeys(rest, what, part, fields)
 	return f, true
 }
 
-// faultKeys reads the keys beside the fault's name. A fault that is known by
-// name only takes any key: its parameters are not known yet.
-func (d *decoder) faultKeys(entries []entry, what, part string, fields []field, f Fault) {
-	_, built := fakeregistry.KindOf(f.Name)
+// faultKeys reads the keys beside the fault's name.
+func (d *decoder) faultKeys(entries []entry, what, part string, fields []field) {
 	for _, e := range entries {
 		i := slices.IndexFunc(fields, func(x field) bool { return x.name == e.key })
 		switch {
 		case i >= 0:
 			d.mark(part+"."+e.key, e.whole())
 			fields[i].read(e.value)
-		case built || f.Name == "":
+		default:
 			own := names(fields[:len(fields)-len(triggerKeys)])
 			accepts := strings.TrimPrefix(what, "fault ") + " takes: " + strings.Join(own, ", ")
 			if len(own) == 0 {

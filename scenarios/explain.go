@@ -74,12 +74,9 @@ func Explainable() []string {
 }
 
 func explainFault(name string) (Explanation, bool) {
-	kind, built := fakeregistry.KindOf(name)
-	if !built {
-		layer := faultLayer(name)
-		return Explanation{
-			Name: name, What: "fault", Doc: "A fault of layer " + layer + " that is not in this version: scenarios that use it are skipped.", Files: usedBy(name),
-		}, layer != ""
+	kind, ok := fakeregistry.KindOf(name)
+	if !ok {
+		return Explanation{}, false
 	}
 	e := Explanation{Name: name, What: "fault", Doc: kind.Doc, Files: usedBy(name)}
 	e.Rows = append(e.Rows, Row{Name: "strikes at", Doc: strings.Join(kind.Where, ", ") + " (layer " + kind.Layer + ", seam " + kind.Seam.String() + ")"})

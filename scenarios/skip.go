@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/pusher"
 )
 
@@ -81,15 +80,6 @@ func faultLack(s *Scenario) lack {
 		list = append(list[:len(list):len(list)], t.Faults...)
 	}
 	for _, f := range list {
-		names := f.AnyOf
-		if f.Name != "" {
-			names = []string{f.Name}
-		}
-		for _, name := range names {
-			if _, built := fakeregistry.KindOf(name); !built {
-				return lack{name, fmt.Sprintf("needs fault %s, which is not in this version", name)}
-			}
-		}
 		if f.Where.Attempt > 0 || f.Where.Client != "" {
 			return lack{"selectors", "needs faults that select by client or attempt, which are not in this version"}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+
+	"github.com/pushcheck/pushcheck/fakeregistry"
 )
 
 // named reports whether the scenario's hosts are known by names, not by
@@ -13,7 +15,10 @@ func (w *world) named() bool {
 	if w.served != nil {
 		return false // nobody else could look them up
 	}
-	ofNames := func(f Fault) bool { return faultLayer(f.Name) == "dns" }
+	ofNames := func(f Fault) bool {
+		kind, ok := fakeregistry.KindOf(f.Name)
+		return ok && kind.Layer == "dns"
+	}
 	return slices.ContainsFunc(w.s.Faults, ofNames) ||
 		slices.ContainsFunc(w.s.Steps, func(s Step) bool { return slices.ContainsFunc(s.Faults, ofNames) })
 }

@@ -136,3 +136,12 @@ func (e *missingError) Error() string {
 func (e *missingError) Is(target error) bool { return target == ErrNotStored }
 
 func notStored(what, name, repository string) error { return &missingError{what, name, repository} }
+
+// settle asks the hook about a change. It reports whether that was all there is to
+// do: the hook refused the change, or has it pretended.
+func (s *Storage) settle(ctx context.Context, a Access) (settled bool, err error) {
+	if err = s.ask(ctx, a); errors.Is(err, ErrPretend) {
+		return true, nil
+	}
+	return err != nil, err
+}

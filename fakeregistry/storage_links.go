@@ -124,10 +124,7 @@ func (s *Storage) OpenContent(ctx context.Context, d digest.Digest) (io.ReadSeek
 //
 // Errors: the hook's; ErrClosed.
 func (s *Storage) PutContent(ctx context.Context, d digest.Digest, b []byte) error {
-	switch err := s.ask(ctx, Access{Op: StorageManifest, Digest: d, Length: int64(len(b))}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageManifest, Digest: d, Length: int64(len(b))}); settled {
 		return err
 	}
 	return s.putContent(d, b)
@@ -193,10 +190,7 @@ func (s *Storage) loadContent(d digest.Digest) ([]byte, error) {
 //
 // Errors: the hook's; ErrClosed.
 func (s *Storage) Link(ctx context.Context, repository string, d, stored digest.Digest) error {
-	switch err := s.ask(ctx, Access{Op: StorageLink, Repository: repository, Digest: d}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageLink, Repository: repository, Digest: d}); settled {
 		return err
 	}
 	s.mu.Lock()
@@ -230,10 +224,7 @@ func (s *Storage) Linked(ctx context.Context, repository string, d digest.Digest
 //
 // Errors: ErrNotStored; the hook's.
 func (s *Storage) Unlink(ctx context.Context, repository string, d digest.Digest) error {
-	switch err := s.ask(ctx, Access{Op: StorageUnlink, Repository: repository, Digest: d}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageUnlink, Repository: repository, Digest: d}); settled {
 		return err
 	}
 	s.mu.Lock()

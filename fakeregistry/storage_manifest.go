@@ -2,7 +2,6 @@ package fakeregistry
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -117,10 +116,7 @@ func (s *Storage) TagMap(repository string) map[string]digest.Digest {
 //
 // Errors: the hook's; ErrClosed.
 func (s *Storage) LinkManifest(ctx context.Context, repository string, d digest.Digest, info ManifestInfo) error {
-	switch err := s.ask(ctx, Access{Op: StorageLink, Repository: repository, Digest: d}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageLink, Repository: repository, Digest: d}); settled {
 		return err
 	}
 	if info.MediaType == "" {
@@ -160,10 +156,7 @@ func (s *Storage) LinkedManifest(ctx context.Context, repository string, d diges
 //
 // Errors: ErrNotStored; the hook's.
 func (s *Storage) UnlinkManifest(ctx context.Context, repository string, d digest.Digest) error {
-	switch err := s.ask(ctx, Access{Op: StorageUnlink, Repository: repository, Digest: d}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageUnlink, Repository: repository, Digest: d}); settled {
 		return err
 	}
 	s.mu.Lock()
@@ -179,10 +172,7 @@ func (s *Storage) UnlinkManifest(ctx context.Context, repository string, d diges
 //
 // Errors: the hook's; ErrClosed.
 func (s *Storage) Tag(ctx context.Context, repository, tag string, d digest.Digest) error {
-	switch err := s.ask(ctx, Access{Op: StorageTag, Repository: repository, Tag: tag, Digest: d}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageTag, Repository: repository, Tag: tag, Digest: d}); settled {
 		return err
 	}
 	s.mu.Lock()
@@ -216,10 +206,7 @@ func (s *Storage) Tagged(ctx context.Context, repository, tag string) (digest.Di
 //
 // Errors: ErrNotStored; the hook's.
 func (s *Storage) Untag(ctx context.Context, repository, tag string) error {
-	switch err := s.ask(ctx, Access{Op: StorageUnlink, Repository: repository, Tag: tag}); {
-	case errors.Is(err, ErrPretend):
-		return nil
-	case err != nil:
+	if settled, err := s.settle(ctx, Access{Op: StorageUnlink, Repository: repository, Tag: tag}); settled {
 		return err
 	}
 	s.mu.Lock()

@@ -169,22 +169,32 @@ var mono09 = &Check{
 	},
 }
 
+// closed uploads a blob whole, and gives the session that it went through.
+func (p *Probe) closed(ctx context.Context) (*session, blob, error) {
+	b := p.blob("blob", 60)
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return nil, b, err
+	}
+	a, err := s.put(ctx, b.digest, b.data)
+	if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
+		return nil, b, err
+	}
+	p.remember(blobPath(p.Repository, b.digest))
+	return s, b, nil
+}
+
 var mono10 = &Check{
 	ID: "mono-10", Level: Must, Spec: "endpoints", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "an upload that was closed is gone: GET of it answers 404",
 	Hurts: "clients that ask after a lost answer whether the upload was closed",
 	Run: func(ctx context.Context, p *Probe) error {
-		b := p.blob("blob", 60)
-		s, err := p.start(ctx, p.Repository)
+		s, _, err := p.closed(ctx)
 		if err != nil {
 			return err
 		}
-		a, err := s.put(ctx, b.digest, b.data)
-		if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
-			return err
-		}
-		p.remember(blobPath(p.Repository, b.digest))
-		if a, err = s.at(ctx, http.MethodGet); err != nil {
+		a, err := s.at(ctx, http.MethodGet)
+		if err != nil {
 			return err
 		}
 		return a.want(http.StatusNotFound)
@@ -210,17 +220,12 @@ var mono12 = &Check{
 	Doc:   "a closing PUT that is repeated is answered 201 or 4xx, and the blob stays",
 	Hurts: "jib and others that repeat a PUT whose answer was lost",
 	Run: func(ctx context.Context, p *Probe) error {
-		b := p.blob("blob", 60)
-		s, err := p.start(ctx, p.Repository)
+		s, b, err := p.closed(ctx)
 		if err != nil {
 			return err
 		}
 		a, err := s.put(ctx, b.digest, b.data)
-		if err = of("mono-03", first(err, a.wantIf(err, http.StatusCreated))); err != nil {
-			return err
-		}
-		p.remember(blobPath(p.Repository, b.digest))
-		if a, err = s.put(ctx, b.digest, b.data); err != nil {
+		if err != nil {
 			return err
 		}
 		if a.status != http.StatusCreated {

@@ -12,6 +12,9 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
+// crude is the quirk of several defects at once.
+func crude() fakeregistry.Quirks { return fakeregistry.Quirks{DistributionErrors: true} }
+
 func bodyHas(r *http.Request, text string) bool {
 	return strings.Contains(bodyOf(r), text)
 }
@@ -87,7 +90,7 @@ func manifestWitnesses() []witness {
 			return strings.Contains(r.Header.Get("Content-Type"), "vnd.example.unknown")
 		}, 500, "")},
 		{id: "man-20", wrap: instead(pushed(`"layers"`, `"manifests"`), 201, "")},
-		{id: "man-21", raw: true, also: []string{"chunk-17", "err-04", "err-06", "lim-02", "sec-06"}},
+		{id: "man-21", quirks: crude(), also: []string{"chunk-17", "err-04", "err-06", "lim-02", "sec-06"}},
 		{id: "man-21", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && bodyOf(r) == "[]"
 		}, 201, "")},
@@ -101,7 +104,7 @@ func manifestWitnesses() []witness {
 		{id: "lim-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && r.ContentLength > 1<<20 && r.ContentLength < 5<<20
 		}, 413, "")},
-		{id: "lim-02", raw: true, also: []string{"chunk-17", "err-04", "err-06", "man-21", "sec-06"}},
+		{id: "lim-02", quirks: crude(), also: []string{"chunk-17", "err-04", "err-06", "man-21", "sec-06"}},
 		{id: "lim-03", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && strings.Count(bodyOf(r), "tar+gzip") > 100
 		}, 400, "")},
@@ -165,7 +168,7 @@ func otherWitnesses() []witness {
 				a.set(404, `{"message":"no such repository"}`)
 			}
 		})},
-		{id: "err-02", wrap: func(next http.Handler) http.Handler { return next }, quirks: fakeregistry.Quirks{PlainErrors: true}},
+		{id: "err-02", quirks: fakeregistry.Quirks{PlainErrors: true}},
 		{id: "err-03", wrap: errorWith(func(e map[string]any) {
 			if e["code"] == "NAME_UNKNOWN" {
 				e["code"] = "DENIED"
@@ -198,7 +201,7 @@ func otherWitnesses() []witness {
 		}, wire.OpManifestGet)},
 		{id: "conc-05", wrap: instead(in("conc-05", wire.OpUploadPatch, "256-"), 202, "")},
 		{id: "conc-08", wrap: instead(func(_ *http.Request, route wire.Route) bool { return route.Tag == "tag7" }, 404, "")},
-		{id: "sec-01", wrap: func(next http.Handler) http.Handler { return next }, quirks: fakeregistry.Quirks{GlobalBlobs: true}, also: []string{"del-03"}},
+		{id: "sec-01", quirks: fakeregistry.Quirks{GlobalBlobs: true}, also: []string{"del-03"}},
 		{id: "sec-02", wrap: ask(func(r *http.Request, route wire.Route) {
 			if strings.HasSuffix(route.Repository, "sec-02") && !strings.Contains(route.Repository, "/other/") {
 				r.URL.Path = strings.Replace(r.URL.Path, "/sec-02/", "/other/sec-02/", 1)

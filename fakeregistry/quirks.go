@@ -1,6 +1,9 @@
 package fakeregistry
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
 // Quirks are lawful or common deviations of registries from what distribution
 // 3.1.2 does, each with a registry that has it. The zero value has none. QuirkList
@@ -27,6 +30,18 @@ type Quirks struct {
 	LooseManifests   bool   // what a manifest names need not be there
 	MaxTags          int64  // more than so many tags may not be asked for: UNSUPPORTED
 	PlainErrors      bool   // errors are text/plain, with the same JSON
+	// DistributionErrors answers some mistakes as distribution does: as trouble of
+	// its own (500 UNKNOWN), or by codes that the specification has not.
+	DistributionErrors bool
+}
+
+// mistake is the error of something that a client did wrong and for which
+// distribution has no code: code, unless distribution's answer is wanted.
+func (q *Quirks) mistake(code Code, detail any) *Error {
+	if q.DistributionErrors {
+		return CodeUnknown.With(detail)
+	}
+	return &Error{Code: code, Detail: detail, Status: http.StatusBadRequest}
 }
 
 // A Quirk is the entry of one field of Quirks in the documentation and the
@@ -86,6 +101,9 @@ func QuirkList() []Quirk {
 			"Asking for more tags at once is UNSUPPORTED.", func(q *Quirks) *int64 { return &q.MaxTags }),
 		flagQuirk("plain-errors", "distribution 2.0",
 			"Errors are sent as text/plain (P-324).", func(q *Quirks) *bool { return &q.PlainErrors }),
+		flagQuirk("distribution-errors", "distribution",
+			"A manifest that is none and a Content-Range that is none are 500 UNKNOWN, a manifest that is too large is 400, a wrong ?n= is PAGINATION_NUMBER_INVALID, and blobs are sent without nosniff.",
+			func(q *Quirks) *bool { return &q.DistributionErrors }),
 	}
 }
 
@@ -121,6 +139,7 @@ type Difference struct{ Name, Doc string }
 func Differences() []Difference {
 	return []Difference{
 		{"single-post", "POST ?digest= stores the blob; distribution starts a session. See Quirks.NoSinglePost."},
+		{"errors", "a client's mistake is never 500, and its code is one of the specification's. See Quirks.DistributionErrors."},
 		{"referrers", "the referrers endpoint is there; distribution has none. See Quirks.NoReferrers."},
 		{"catalog", "/v2/_catalog, which is not in the specification, is 404."},
 		{"long-name", "a repository's name of more than 255 bytes is NAME_INVALID; distribution answers UNKNOWN, twice."},

@@ -83,6 +83,9 @@ func TestQuirks(t *testing.T) {
 			c.say("PUT", "/v2/a/manifests/t", image(c.push("a", "x"), ""), "Content-Type: "+typeOCI)
 			return c.say("GET", "/v2/a/tags/list?n=3", "").StatusCode
 		}, 200, 405},
+		"distribution-errors": {true, func(c *talk) any {
+			return c.say("PUT", "/v2/a/manifests/t", "null", "Content-Type: "+typeOCI).StatusCode
+		}, 400, 500},
 		"plain-errors": {true, header("Content-Type", "GET", "/v2/a/tags/list"), "application/json", "text/plain; charset=utf-8"},
 	}
 	for _, q := range fakeregistry.QuirkList() {

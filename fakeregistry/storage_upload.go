@@ -132,8 +132,22 @@ func (u *Upload) Size() int64 { return u.size.Load() }
 //
 // Errors: r's; the hook's; ErrClosed when the session ended.
 func (u *Upload) ReadFrom(ctx context.Context, r io.Reader, length int64) (total int64, err error) {
+	return u.AppendAt(ctx, -1, r, length)
+}
+
+// ErrMoved says that an upload session is not as long as somebody thought.
+var ErrMoved = errors.New("the upload session has moved on")
+
+// AppendAt is ReadFrom, for bytes that belong at an offset: the session must hold
+// so many when their turn has come. at < 0 is wherever that is.
+//
+// Errors: ErrMoved, before anything is read; as ReadFrom.
+func (u *Upload) AppendAt(ctx context.Context, at int64, r io.Reader, length int64) (total int64, err error) {
 	u.mu.Lock()
 	defer u.release()
+	if at >= 0 && at != u.size.Load() {
+		return 0, ErrMoved
+	}
 	u.lent = u.hash != nil && u.size.Load() == 0 && u.storage.hook.Load() == nil && wire.Lends(r)
 	defer func() {
 		if serr := u.settle(r); err == nil {

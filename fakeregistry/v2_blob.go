@@ -27,6 +27,9 @@ func (v *V2) getBlob(w http.ResponseWriter, r *http.Request, route wire.Route) e
 	h.Set("Etag", `"`+d.String()+`"`)
 	h.Set("Cache-Control", "max-age=31536000")
 	h.Set("Content-Type", "application/octet-stream")
+	if !v.options.Quirks.DistributionErrors {
+		h.Set("X-Content-Type-Options", "nosniff")
+	}
 	if r.Method == http.MethodHead && r.Header.Get("Range") == "" && r.Header.Get("If-None-Match") == "" {
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Length", strconv.FormatInt(size, 10))

@@ -22,7 +22,7 @@ func (v *V2) listTags(w http.ResponseWriter, r *http.Request, route wire.Route) 
 	if said := q.Get("n"); said != "" {
 		n, err := strconv.Atoi(said)
 		if err != nil || n < 0 {
-			return CodePaginationInvalid.With(map[string]int{"n": n})
+			return v.wrongNumber(n)
 		}
 		limit = n
 	}
@@ -52,6 +52,15 @@ func (v *V2) listTags(w http.ResponseWriter, r *http.Request, route wire.Route) 
 		Name string   `json:"name"`
 		Tags []string `json:"tags"`
 	}{route.Repository, tags})
+}
+
+// wrongNumber refuses an ?n= that is none.
+func (v *V2) wrongNumber(n int) error {
+	detail := map[string]int{"n": n}
+	if v.options.Quirks.DistributionErrors {
+		return CodePaginationInvalid.With(detail)
+	}
+	return &Error{Code: CodeUnsupported, Message: "n is not a number from 0 on", Detail: detail, Status: http.StatusBadRequest}
 }
 
 // listReferrers answers GET of referrers, with ?artifactType= (end-12a, end-12b).

@@ -26,6 +26,9 @@ func (v *V2) putManifest(w http.ResponseWriter, r *http.Request, route wire.Rout
 		if !errors.As(err, &tooLarge) && errors.Is(bodyError(r, err), errClientGone) {
 			return errClientGone
 		}
+		if tooLarge != nil && !v.options.Quirks.DistributionErrors {
+			return &Error{Code: CodeSizeInvalid, Message: "the manifest is too large", Status: http.StatusRequestEntityTooLarge}
+		}
 		return CodeManifestInvalid.With(err)
 	}
 	m, err := parseManifest(r.Header.Get("Content-Type"), body)

@@ -118,7 +118,7 @@ func TestErrorDetails(t *testing.T) {
 	for want, got := range map[string]answer{
 		`{"code":"BLOB_UNKNOWN","message":"blob unknown to registry","detail":"` + x + `"}`:                                                                                                     c.say("GET", "/v2/a/blobs/"+x, ""),
 		`{"code":"NAME_UNKNOWN","message":"repository name not known to registry","detail":{"name":"a"}}`:                                                                                       c.say("GET", "/v2/a/tags/list", ""),
-		`{"code":"PAGINATION_NUMBER_INVALID","message":"invalid number of results requested","detail":{"n":-1}}`:                                                                                c.say("GET", "/v2/a/tags/list?n=-1", ""),
+		`{"code":"UNSUPPORTED","message":"n is not a number from 0 on","detail":{"n":-1}}`:                                                                                                      c.say("GET", "/v2/a/tags/list?n=-1", ""),
 		`{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"unknown tag=t"}`:                                                                                                     c.say("GET", "/v2/a/manifests/t", ""),
 		`{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":"unknown manifest name=a revision=` + x + `"}`:                                                                        c.say("GET", "/v2/a/manifests/"+x, ""),
 		`{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content","detail":"digest missing"}`:                                                                        c.say("PUT", l, ""),

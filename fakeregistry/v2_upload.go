@@ -70,17 +70,17 @@ func (v *V2) patchUpload(w http.ResponseWriter, r *http.Request, route wire.Rout
 		return err
 	}
 	if t := r.Header.Get("Content-Type"); t != "" && t != "application/octet-stream" {
-		return CodeUnknown.With("bad Content-Type")
+		return v.options.Quirks.mistake(CodeBlobUploadInvalid, "bad Content-Type")
 	}
-	if err := checkRange(r, u.Size()); err != nil {
+	if err := v.checkRange(r, u.Size()); err != nil {
 		return err
 	}
 	if err := v.checkChunk(r, u); err != nil {
 		return err
 	}
 	before := u.Size()
-	if _, err := u.ReadFrom(r.Context(), r.Body, r.ContentLength); err != nil {
-		return bodyError(r, err)
+	if err := v.appendTo(r, u, before); err != nil {
+		return err
 	}
 	v.uploadHeaders(w, r, route.Repository, u, before)
 	status := http.StatusAccepted
@@ -88,6 +88,22 @@ func (v *V2) patchUpload(w http.ResponseWriter, r *http.Request, route wire.Rout
 		status = http.StatusCreated
 	}
 	w.WriteHeader(status)
+	return nil
+}
+
+// appendTo appends a chunk to a session that must still be as long as when the
+// chunk's place was compared with it: of two chunks for one place, one is taken.
+func (v *V2) appendTo(r *http.Request, u *Upload, at int64) error {
+	if v.options.Quirks.PlainLocation && r.Header.Get("Content-Range") == "" {
+		at = -1 // it was compared with nothing
+	}
+	_, err := u.AppendAt(r.Context(), at, r.Body, r.ContentLength)
+	if errors.Is(err, ErrMoved) {
+		return CodeRangeInvalid.With(nil)
+	}
+	if err != nil {
+		return bodyError(r, err)
+	}
 	return nil
 }
 
@@ -100,7 +116,7 @@ func (v *V2) putUpload(w http.ResponseWriter, r *http.Request, route wire.Route)
 	if err != nil {
 		return err
 	}
-	if err := checkRange(r, u.Size()); err != nil {
+	if err := v.checkRange(r, u.Size()); err != nil {
 		return err
 	}
 	return v.finishUpload(w, r, route, u)
@@ -257,22 +273,22 @@ var (
 
 // checkRange compares Content-Range with Content-Length and with what a session
 // holds; without both headers there is nothing to compare (P-321).
-func checkRange(r *http.Request, size int64) error {
+func (v *V2) checkRange(r *http.Request, size int64) error {
 	said := r.Header.Get("Content-Range")
 	if said == "" || r.ContentLength < 0 {
 		return nil
 	}
 	first, last, ok := strings.Cut(said, "-")
 	if !ok {
-		return CodeUnknown.With("invalid content range format, " + said)
+		return v.options.Quirks.mistake(CodeRangeInvalid, "invalid content range format, "+said)
 	}
 	start, err := strconv.ParseInt(first, 10, 64)
 	if err != nil {
-		return CodeUnknown.With(err)
+		return v.options.Quirks.mistake(CodeRangeInvalid, err)
 	}
 	end, err := strconv.ParseInt(last, 10, 64)
 	if err != nil {
-		return CodeUnknown.With(err)
+		return v.options.Quirks.mistake(CodeRangeInvalid, err)
 	}
 	if start > end || start != size {
 		return CodeRangeInvalid.With(nil)

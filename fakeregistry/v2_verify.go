@@ -24,7 +24,7 @@ func (v *V2) verifyManifest(ctx context.Context, repository string, m *manifest)
 		if m.blobs == nil {
 			what = "manifest list"
 		}
-		return CodeUnknown.With(fmt.Sprintf("unrecognized %s schema version %d", what, m.version))
+		return v.options.Quirks.mistake(CodeManifestInvalid, fmt.Sprintf("unrecognized %s schema version %d", what, m.version))
 	}
 	if v.options.Quirks.LooseManifests {
 		return nil
@@ -53,11 +53,11 @@ func (v *V2) verifySchema1(ctx context.Context, repository string, m *manifest) 
 		errs = append(errs, CodeNameInvalid.With("invalid manifest name format"))
 	}
 	if h, l := len(m.schema1.History), len(m.schema1.FSLayers); h != l {
-		errs = append(errs, unknown(fmt.Errorf("mismatched history and fslayer cardinality %d != %d", h, l))...)
+		errs = append(errs, v.unclear(fmt.Errorf("mismatched history and fslayer cardinality %d != %d", h, l))...)
 	}
 	if _, err := schema1.Verify(m.info.Signed); err != nil {
 		if err.Error() != "invalid signature" {
-			errs = append(errs, unknown(err)...)
+			errs = append(errs, v.unclear(err)...)
 		} else {
 			errs = append(errs, CodeManifestUnverified.With(nil))
 		}
@@ -77,6 +77,14 @@ func (v *V2) verifySchema1(ctx context.Context, repository string, m *manifest) 
 // error once more (P-303).
 func unknown(err error) Errors { return Errors{CodeUnknown.With(nil), CodeUnknown.With(err)} }
 
+// unclear is the same of a client's mistake, for which the specification has a code.
+func (v *V2) unclear(err error) Errors {
+	if v.options.Quirks.DistributionErrors {
+		return unknown(err)
+	}
+	return Errors{CodeManifestInvalid.With(err)}
+}
+
 var (
 	errInvalidURL = errors.New("invalid URL on layer")
 	errMissingURL = errors.New("missing URL on layer")
@@ -86,7 +94,7 @@ var (
 func (v *V2) verifyBlob(ctx context.Context, repository string, f Format, d ocispec.Descriptor, errs Errors) Errors {
 	missing := CodeManifestBlobUnknown.With(d.Digest)
 	if err := d.Digest.Validate(); err != nil {
-		return append(invalidDigest(err, errs), missing)
+		return append(v.invalidDigest(err, errs), missing)
 	}
 	elsewhere, err := v.livesElsewhere(f, d)
 	if err == nil && !elsewhere {
@@ -100,6 +108,8 @@ func (v *V2) verifyBlob(ctx context.Context, repository string, f Format, d ocis
 		return errs
 	case errors.Is(err, ErrNotStored):
 		return append(errs, missing)
+	case errors.Is(err, errInvalidURL), errors.Is(err, errMissingURL):
+		return append(append(errs, v.unclear(err)...), missing)
 	default:
 		return append(append(errs, unknown(err)...), missing)
 	}
@@ -109,7 +119,7 @@ func (v *V2) verifyBlob(ctx context.Context, repository string, f Format, d ocis
 func (v *V2) verifyPart(ctx context.Context, repository string, d ocispec.Descriptor, errs Errors) Errors {
 	missing := CodeManifestBlobUnknown.With(d.Digest)
 	if err := d.Digest.Validate(); err != nil {
-		return append(invalidDigest(err, errs), missing)
+		return append(v.invalidDigest(err, errs), missing)
 	}
 	_, err := v.storage.LinkedManifest(ctx, repository, d.Digest)
 	if err == nil {
@@ -125,11 +135,11 @@ func (v *V2) verifyPart(ctx context.Context, repository string, d ocispec.Descri
 	}
 }
 
-func invalidDigest(err error, errs Errors) Errors {
+func (v *V2) invalidDigest(err error, errs Errors) Errors {
 	if errors.Is(err, digest.ErrDigestInvalidFormat) {
 		return append(errs, CodeDigestInvalid.With(nil))
 	}
-	return append(errs, unknown(err)...)
+	return append(errs, v.unclear(err)...)
 }
 
 // The media types of OCI layers that live elsewhere; the specification has

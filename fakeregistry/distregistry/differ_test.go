@@ -148,7 +148,7 @@ func hear(resp *http.Response, body []byte) said {
 }
 
 // likeDistribution are the quirks that distribution has.
-var likeDistribution = fakeregistry.Quirks{NoSinglePost: true, NoReferrers: true}
+var likeDistribution = fakeregistry.Quirks{NoSinglePost: true, NoReferrers: true, DistributionErrors: true}
 
 // Our own V2 answers as distribution does: status, error codes and what a client
 // builds on, for some hundred requests, in order, over real connections.
@@ -232,6 +232,7 @@ func TestDifferencesFromDistribution(t *testing.T) {
 	long := "/v2/" + strings.Repeat("n", 256) + "/tags/list"
 	asks := map[string][]ask{
 		"single-post":     {{method: "POST", path: "/v2/a/blobs/uploads/?digest=" + digest.FromString("x").String(), body: []byte("x")}},
+		"errors":          {{method: "GET", path: "/v2/a/tags/list?n=-1"}},
 		"referrers":       {{method: "GET", path: "/v2/a/referrers/" + digest.FromString("x").String()}},
 		"catalog":         {{method: "GET", path: "/v2/_catalog"}},
 		"long-name":       {{method: "GET", path: long}},

@@ -83,7 +83,7 @@ func New(o Options) *Registry {
 	}
 	front := fakeregistry.V2Options{
 		Storage: o.Storage, ReadOnly: o.ReadOnly, Accepts: []fakeregistry.Format{},
-		Quirks: fakeregistry.Quirks{RelativeLocation: o.RelativeLocation},
+		Quirks: fakeregistry.Quirks{RelativeLocation: o.RelativeLocation, DistributionErrors: true},
 	}
 	if r.accepts[fakeregistry.Schema1] {
 		front.Accepts = all[:1]

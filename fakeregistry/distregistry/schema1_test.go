@@ -83,7 +83,7 @@ func TestSchema1AsIn28(t *testing.T) {
 		},
 		"nothing": {bytes: func([]byte) []byte { return nil }, status: 400, codes: []string{"MANIFEST_INVALID"}},
 	}
-	for registry, r := range map[string]fakeregistry.Registry{"v2": New(Options{}), "fake": fakeregistry.NewV2(fakeregistry.V2Options{})} {
+	for registry, r := range map[string]fakeregistry.Registry{"v2": New(Options{}), "fake": fakeregistry.NewV2(fakeregistry.V2Options{Quirks: likeDistribution})} {
 		_, _, err := r.Storage().PutBlob("lib/a", strings.NewReader("there"))
 		require.NoError(t, err)
 		s := newSide(t, r)

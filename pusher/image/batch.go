@@ -51,6 +51,7 @@ type part struct {
 	size   int64       // of the uncompressed tar, bytes
 	blob   *Descriptor // nil for a plain tar
 	made   *content    // nil unless made up
+	absent bool        // blob has URLs, and the source not its bytes
 }
 
 // An imageSource is an image that has a config.
@@ -133,7 +134,7 @@ func (b *batch) addImage(src imageSource) ([]string, error) {
 }
 
 func (p part) record(parent string) record {
-	return record{Parent: parent, DiffID: p.diffID, Size: p.size, Blob: p.blob, Made: p.made}
+	return record{Parent: parent, DiffID: p.diffID, Size: p.size, Blob: p.blob, Made: p.made, Absent: p.absent}
 }
 
 // addLayer adds a layer unless the batch has it.

@@ -17,6 +17,9 @@ type Descriptor struct {
 	MediaType string        `json:"mediaType,omitempty"`
 	Digest    digest.Digest `json:"digest"`
 	Size      int64         `json:"size"` // bytes
+	// URLs are where a layer that registries do not keep can be had; nil for all
+	// other content.
+	URLs []string `json:"urls,omitempty"`
 }
 
 // OpenBlob opens bytes that the store keeps under their digest. The caller

@@ -37,7 +37,7 @@ func (s *source) part(ctx context.Context, name string, file stagedFile, want di
 	}
 	p := part{diffID: u.diffID, size: u.size}
 	switch {
-	case u.media == "":
+	case u.media == "" && (blob == nil || len(blob.URLs) == 0):
 	case blob != nil:
 		p.blob = blob
 	default:

@@ -23,6 +23,9 @@ type Layer struct {
 	// Blob is the layer as its source had it compressed; nil when the source held
 	// a plain tar. Open it with Store.OpenBlob.
 	Blob *Descriptor
+	// Absent says that the source had no bytes of the layer: it lives at the URLs of
+	// Blob. Size is 0 then, and OpenTar fails.
+	Absent bool
 }
 
 // A record is what the store knows of a layer beside its V1 JSON.
@@ -32,6 +35,7 @@ type record struct {
 	Size   int64         `json:"size"`           // of the uncompressed tar, bytes
 	Blob   *Descriptor   `json:"blob,omitempty"` // compressed form, kept instead of the tar
 	Made   *content      `json:"made,omitempty"` // what to produce the tar from, kept instead of it
+	Absent bool          `json:"absent,omitempty"`
 }
 
 // Layer is the layer of that ID.
@@ -53,7 +57,7 @@ func (s *Store) layer(id string) (Layer, error) {
 	if err != nil {
 		return Layer{}, fmt.Errorf("layer %s: %w", id, err)
 	}
-	return Layer{ID: id, Parent: rec.Parent, V1JSON: v1, DiffID: rec.DiffID, Size: rec.Size, Blob: rec.Blob}, nil
+	return Layer{ID: id, Parent: rec.Parent, V1JSON: v1, DiffID: rec.DiffID, Size: rec.Size, Blob: rec.Blob, Absent: rec.Absent}, nil
 }
 
 // record reads a layer's record. The caller holds mu.

@@ -105,6 +105,7 @@ func groups(manifests []v1.Descriptor) [][]v1.Descriptor {
 type candidate struct {
 	descriptor v1.Descriptor
 	from       string // the index that lists it
+	index      *Index // that index.json lists, below which it lies; nil for one that index.json lists itself
 	direct     bool   // in index.json itself: it has to be there
 }
 
@@ -112,7 +113,7 @@ type candidate struct {
 func (l *layoutLoad) group(ctx context.Context, name string, descriptors []v1.Descriptor) error {
 	var candidates []candidate
 	for _, d := range descriptors {
-		if err := l.collect(ctx, candidate{d, name, true}, 0, &candidates); err != nil {
+		if err := l.collect(ctx, candidate{descriptor: d, from: name, direct: true}, 0, &candidates); err != nil {
 			return err
 		}
 	}
@@ -152,16 +153,14 @@ func (l *layoutLoad) pick(images []layoutImage, ref refName) error {
 	if ref.repository == "" || ref.tag == "" {
 		return nil
 	}
-	_, err := l.named(v1.ImageIndexFile, ref.repository, ref.tag, images[picked].Image)
+	_, err := l.named(v1.ImageIndexFile, ref.repository, ref.tag, images[picked].Loaded)
 	return err
 }
 
 // collect lists the image manifests that a descriptor leads to.
 func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *[]candidate) error {
 	d := c.descriptor
-	switch d.MediaType {
-	case v1.MediaTypeImageIndex, mediaDockerIndex:
-	default:
+	if !isIndex(d.MediaType) {
 		if !isAttestation(d) {
 			*into = append(*into, c)
 		}
@@ -170,13 +169,20 @@ func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *
 	if depth == maxNesting {
 		return l.fail(c.from, fmt.Sprintf("its indexes lie more than %d deep in each other", maxNesting), adviceRebuild)
 	}
+	if c.direct {
+		var err error
+		if c.index, err = l.index(ctx, c.from, d); err != nil {
+			var absent *absentError
+			if errors.As(err, &absent) {
+				return absent.error
+			}
+			return err
+		}
+	}
 	name, file, err := l.blob(ctx, c.from, descriptorOf(d))
 	if err != nil {
 		var absent *absentError
 		if errors.As(err, &absent) {
-			if c.direct {
-				return absent.error
-			}
 			return nil
 		}
 		return err
@@ -186,7 +192,7 @@ func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *
 		return err
 	}
 	for _, child := range index.Manifests {
-		if err := l.collect(ctx, candidate{child, name, false}, depth+1, into); err != nil {
+		if err := l.collect(ctx, candidate{descriptor: child, from: name, index: c.index}, depth+1, into); err != nil {
 			return err
 		}
 	}

@@ -79,5 +79,5 @@ func (b *batch) digestOf(ctx context.Context, file stagedFile, algorithm digest.
 }
 
 func descriptorOf(d v1.Descriptor) Descriptor {
-	return Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
+	return Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, URLs: d.URLs}
 }

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error
 	if len(m.Layers) != len(config.RootFS.DiffIDs) {
 		return layoutImage{}, l.fail(name, fmt.Sprintf("its number of layers is %d, but in its config %d", len(m.Layers), len(config.RootFS.DiffIDs)), adviceRebuild)
 	}
-	src := imageSource{config: data, origin: Origin{Config: descriptorOf(m.Config), Manifest: &manifest, Platform: config.platform()}}
+	src := imageSource{config: data, origin: Origin{Config: descriptorOf(m.Config), Manifest: &manifest, Platform: config.platform(), Index: c.index}}
 	if p := c.descriptor.Platform; p != nil && src.origin.Platform == "" {
 		src.origin.Platform = platform(p.OS, p.Architecture, p.Variant)
 	}
@@ -48,11 +49,23 @@ func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error
 		src.parts = append(src.parts, p)
 		src.origin.Layers = append(src.origin.Layers, descriptorOf(layer))
 	}
-	ids, err := l.batch.addImage(src)
+	ids, err := l.add(src)
 	if err != nil {
 		return layoutImage{}, &LoadError{Source: l.name, Entry: name, Problem: "it cannot be given V1 IDs", Advice: adviceRebuild, Err: err}
 	}
-	return layoutImage{Loaded: Loaded{Image: ids[len(ids)-1], Platform: src.origin.Platform}, config: m.Config.Digest}, nil
+	img := layoutImage{Loaded: Loaded{Image: ids[len(ids)-1], Platform: src.origin.Platform}, config: m.Config.Digest}
+	if c.index != nil {
+		img.Index = c.index.Digest
+	}
+	return img, nil
+}
+
+// add adds an image to the batch and returns the IDs of its layers, bottom first.
+func (l *layoutLoad) add(src imageSource) ([]string, error) {
+	if l.batch.store.layout != nil {
+		return l.addUnread(src.origin), nil
+	}
+	return l.batch.addImage(src)
 }
 
 // config reads the config of a manifest. Anything that has a root file system
@@ -80,11 +93,18 @@ func (l *layoutLoad) config(ctx context.Context, manifest string, d Descriptor) 
 
 // layer examines one layer of a manifest.
 func (l *layoutLoad) layer(ctx context.Context, manifest string, d Descriptor, diffID digest.Digest) (part, error) {
-	name, file, err := l.blob(ctx, manifest, d)
-	if err != nil {
-		return part{}, err
+	if l.batch.store.layout != nil {
+		return l.unread(manifest, d, diffID)
 	}
 	if err := l.checkDigest(manifest, diffID); err != nil {
+		return part{}, err
+	}
+	name, file, err := l.blob(ctx, manifest, d)
+	var absent *absentError
+	if errors.As(err, &absent) && len(d.URLs) > 0 {
+		return part{diffID: diffID, blob: &d, absent: true}, nil
+	}
+	if err != nil {
 		return part{}, err
 	}
 	return l.part(ctx, name, file, diffID, &d)

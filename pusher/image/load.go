@@ -21,6 +21,10 @@ type Loaded struct {
 	Repository, Tag string
 	Image           string // ID of its top layer
 	Platform        string // "linux/amd64"; "" when nothing says
+	// Index is the index or manifest list that Name leads to, of which the image is
+	// the one that those who know no indexes take; "" when Name leads to one image
+	// alone. See Store.TagIndex.
+	Index digest.Digest
 	// Other marks an image of an index that is for another platform than the one
 	// that was picked: it is in the store, but Name does not lead to it.
 	Other bool

@@ -59,7 +59,7 @@ func (s *source) savedImage(ctx context.Context, entry string, img savedImage, k
 	}
 	for _, k := range known {
 		if k.config == file.digest {
-			return Loaded{Image: k.Image, Platform: k.Platform}, nil
+			return Loaded{Image: k.Image, Platform: k.Platform, Index: k.Index}, nil
 		}
 	}
 	if hex := configHex(name); validID(hex) && hex != file.digest.Encoded() {
@@ -135,7 +135,7 @@ func (s *source) repoTags(entry string, names []string, img Loaded) ([]Loaded, e
 		if i < 0 {
 			return nil, s.fail(entry, fmt.Sprintf("%q is not a name with a tag", name), adviceRebuild)
 		}
-		one, err := s.named(entry, name[:i], name[i+1:], img.Image)
+		one, err := s.named(entry, name[:i], name[i+1:], img)
 		if err != nil {
 			return nil, err
 		}

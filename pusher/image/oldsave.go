@@ -147,7 +147,7 @@ func (o *oldSave) tags(ctx context.Context) ([]Loaded, error) {
 					return nil, o.fail(name, fmt.Sprintf("%s:%s is a tag to %q, which is neither in the archive nor in the store", repository, tag, id), adviceComplete)
 				}
 			}
-			one, err := o.named(name, repository, tag, id)
+			one, err := o.named(name, repository, tag, Loaded{Image: id})
 			if err != nil {
 				return nil, err
 			}

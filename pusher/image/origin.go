@@ -16,6 +16,7 @@ const (
 	mediaDockerConfig   = "application/vnd.docker.container.image.v1+json"
 	mediaDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	mediaOCIIndex       = "application/vnd.oci.image.index.v1+json"
+	mediaOCIArtifact    = "application/vnd.oci.artifact.manifest.v1+json" // drafted for image-spec 1.1, and dropped
 	mediaOCIManifest    = "application/vnd.oci.image.manifest.v1+json"
 	mediaOCIConfig      = "application/vnd.oci.image.config.v1+json"
 	mediaOCILayer       = "application/vnd.oci.image.layer.v1.tar"
@@ -28,6 +29,7 @@ type Origin struct {
 	Manifest *Descriptor  `json:"manifest,omitempty"` // nil when the source had none
 	Layers   []Descriptor `json:"layers,omitempty"`   // of Manifest, bottom first
 	Platform string       `json:"platform,omitempty"` // "linux/amd64", "linux/arm64/v8"; "" when nothing says
+	Index    *Index       `json:"index,omitempty"`    // that it came with; nil when it came alone
 }
 
 // Origins are the ways in which the image with that top layer came into the
@@ -81,7 +83,15 @@ func (o Origin) refer(need map[digest.Digest]bool) {
 		need[o.Manifest.Digest] = true
 	}
 	for _, l := range o.Layers {
-		need[l.Digest] = true
+		if len(l.URLs) == 0 {
+			need[l.Digest] = true
+		}
+	}
+	if o.Index != nil {
+		need[o.Index.Digest] = true
+		for _, d := range o.Index.Blobs {
+			need[d] = true
+		}
 	}
 }
 
@@ -89,6 +99,7 @@ func (o Origin) refer(need map[digest.Digest]bool) {
 func (r record) refer(need map[digest.Digest]bool) {
 	switch {
 	case r.Made != nil:
+	case r.Blob != nil && r.Absent: // it lives elsewhere
 	case r.Blob != nil:
 		need[r.Blob.Digest] = true
 	default:

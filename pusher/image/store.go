@@ -10,6 +10,7 @@
 //	graph/<id>/origins     config and manifests, where it is the top of an image
 //	blobs/<algorithm>/<hex>  tars, compressed layers, configs and manifests
 //	repositories           {name: {tag: id}}
+//	indexes                {name: {tag: digest}}, of the tags that stand for an index
 //	tmp/                   what is being loaded or deleted at the moment
 //	lock                   held by the process that has the store open
 package image
@@ -24,6 +25,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
+	"github.com/opencontainers/go-digest"
 )
 
 // Errors that a Store returns, wrapped with what and where.
@@ -32,6 +34,7 @@ var (
 	ErrNoRepository = errors.New("no such repository")
 	ErrNoTag        = errors.New("no such tag")
 	ErrNoBlob       = errors.New("no such blob")
+	ErrNoIndex      = errors.New("the image did not come with that index")
 	// ErrNoConfig means that the image came without a config: its source was an
 	// archive of a docker before 1.10.
 	ErrNoConfig = errors.New("the image has no config")
@@ -53,12 +56,14 @@ type Store struct {
 	disk    disk
 	bound   bounds
 	lock    *flock.Flock // nil in memory
+	layout  *os.Root     // whose blobs are the store's too; nil for none (OpenLayout)
 	folders atomic.Int64 // so many were made below tmp, for their names
 
-	// mu guards tags, and graph and blobs on disk: whoever publishes or deletes
+	// mu guards tags, indexes, and graph and blobs on disk: whoever publishes or deletes
 	// holds it for writing, whoever opens or reads a few of their files for reading.
-	mu   sync.RWMutex
-	tags map[string]map[string]string // repository → tag → layer ID
+	mu      sync.RWMutex
+	tags    map[string]map[string]string        // repository → tag → layer ID
+	indexes map[string]map[string]digest.Digest // repository → tag → index, where it stands for one
 }
 
 // Open opens the store in dir, which is made if it is not there, and clears away
@@ -109,6 +114,9 @@ func (s *Store) prepare() error {
 	if err := s.readTags(); err != nil {
 		return err
 	}
+	if err := s.readIndexes(); err != nil {
+		return err
+	}
 	left, err := fs.ReadDir(s.disk.files, "tmp")
 	if err != nil || len(left) == 0 {
 		return err
@@ -127,6 +135,9 @@ func (s *Store) prepare() error {
 // Close lets another process have the directory. Readers that it handed out stay
 // valid; the Store's methods are not called afterwards.
 func (s *Store) Close() error {
+	if s.layout != nil {
+		return s.layout.Close()
+	}
 	if s.lock == nil {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // Repositories lists the local names ("127.0.0.1:5000/lib/app", "ubuntu") in order.
@@ -31,7 +33,7 @@ func (s *Store) Tags(repository string) (map[string]string, error) {
 	return maps.Clone(tags), nil
 }
 
-// Tag points repository:tag at a layer, which must be there. Whether the names
+// Tag points repository:tag at a layer, which must be there: at one image alone. Whether the names
 // are good ones is the caller's to know; here they are one line each.
 //
 // Errors: ErrNoLayer.
@@ -41,7 +43,7 @@ func (s *Store) Tag(repository, tag, id string) error {
 	if _, err := s.record(id); err != nil {
 		return fmt.Errorf("tag %s:%s: %w", repository, tag, err)
 	}
-	return s.putTags([]tagging{{repository, tag, id}})
+	return s.putTags([]tagging{{repository, tag, id, ""}})
 }
 
 // Untag removes one tag; layers stay. A repository without tags is gone.
@@ -65,7 +67,10 @@ func (s *Store) Untag(repository, tag string) error {
 }
 
 // A tagging is a tag to be set.
-type tagging struct{ repository, tag, id string }
+type tagging struct {
+	repository, tag, id string
+	index               digest.Digest // "" for one image alone
+}
 
 // putTags sets tags on disk and then in memory. The caller holds mu.
 func (s *Store) putTags(taggings []tagging) error {
@@ -81,6 +86,9 @@ func (s *Store) putTags(taggings []tagging) error {
 			next[t.repository] = map[string]string{}
 		}
 		next[t.repository][t.tag] = t.id
+	}
+	if err := s.setIndexes(taggings); err != nil {
+		return err
 	}
 	return s.writeTags(next)
 }

@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self e2e fuzz fuzz-foreign golden bench cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self apart e2e fuzz fuzz-foreign golden bench cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ scenarios: ## run the whole built-in library
 self: ## the conformance checks against the bench's own registries, and every check against every planted defect
 	$(GO) test -count=1 ./conformance/...
 	$(GO) test -count=1 -run 'TestWitnesses|TestAuthWitnesses' ./conformance -full
+
+apart: ## the scenarios of each era against every other era
+	$(GO) test -count=1 -run TestErasAreApart ./scenarios -full
 
 e2e: ## pushcheck against Debian's docker-registry, with docker, skopeo, umoci and crane; all must be installed
 	$(GO) test -tags e2e -count=1 -run 'TestE2E' -v ./cmd/pushcheck

@@ -2,7 +2,6 @@ package pusher
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +12,16 @@ import (
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
-// A bestImage is an image as it goes to a registry, byte for byte. Whoever opened
-// it closes it.
+// A bestImage is an image or an index as it goes to a registry, byte for byte.
+// Whoever opened it closes it.
 type bestImage struct {
 	manifest manifest
-	blobs    []*bestBlob // each digest once
+	blobs    []*bestBlob       // of a manifest: its config and layers, each digest once
+	config   *image.Descriptor // of a manifest that has one
+	parts    []part            // of an index, in its order
+	refers   *reference        // to another manifest; nil to none
+	held     bool              // the registry has it, with all below it
+	packed   bool              // it came without a manifest, and got one now
 	buffers  []*bufferedLayer
 }
 
@@ -29,45 +33,45 @@ type bestBlob struct {
 	open func() (io.ReadSeekCloser, error)
 }
 
-// openBestImage reads an image by its top layer: as it came, where it came with a
-// manifest; else as docker would write it, with layers that were compressed now.
-func openBestImage(ctx context.Context, job *Job, id string) (*bestImage, error) {
-	origins, err := job.Images.Origins(id)
+// openBestImage reads what a tag stands for: the index that it came with, or of that
+// the image for the platform that was asked for; an image as it came, where it came
+// with a manifest; else as docker would write it, with layers that were compressed now.
+//
+// Errors: *PlatformError.
+func openBestImage(ctx context.Context, job *Job, tag string) (*bestImage, error) {
+	index, err := job.Images.Index(job.Name.Local, tag)
+	if err != nil {
+		return nil, err
+	}
+	if index != nil {
+		root, err := storedTree(job, index.Descriptor, 0)
+		if err != nil || job.platform == nil {
+			return root, err
+		}
+		return root.pick(job, tag)
+	}
+	if err := job.checkPlatform(tag); err != nil {
+		return nil, err
+	}
+	origins, err := job.Images.Origins(job.Tags[tag])
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range origins {
 		if o.Manifest != nil {
-			return storedImage(job, o)
+			return storedTree(job, *o.Manifest, 0)
 		}
 	}
-	return packedImage(ctx, job, id)
+	return packedImage(ctx, job, job.Tags[tag])
 }
 
-// storedImage is an image as its source had it.
-func storedImage(job *Job, o image.Origin) (*bestImage, error) {
-	data, err := readBlob(job.Images, "manifest", *o.Manifest)
-	if err != nil {
-		return nil, err
+// noImage is the error of an image that cannot be read, in the era's words.
+func (j *Job) noImage(tag string, err error) error {
+	var absent *PlatformError
+	if errors.As(err, &absent) {
+		return err
 	}
-	var m struct {
-		Config descriptor   `json:"config"`
-		Layers []descriptor `json:"layers"`
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w", o.Manifest.Digest, err)
-	}
-	img := &bestImage{manifest: manifest{
-		mediaType: o.Manifest.MediaType, bytes: data, digest: o.Manifest.Digest, size: int64(len(data)),
-	}}
-	for _, d := range append(m.Layers, m.Config) {
-		img.add(&bestBlob{
-			Descriptor: image.Descriptor{MediaType: d.MediaType, Digest: digest.Digest(d.Digest), Size: d.Size},
-			foreign:    len(d.URLs) > 0,
-			open:       stored(job.Images, digest.Digest(d.Digest)),
-		})
-	}
-	return img, nil
+	return localError{text: fmt.Sprintf(j.Era.Words.NoImage, j.reference(tag), err), cause: err}
 }
 
 func stored(images *image.Store, d digest.Digest) func() (io.ReadSeekCloser, error) {
@@ -99,7 +103,7 @@ func packedImage(ctx context.Context, job *Job, id string) (*bestImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	img := &bestImage{}
+	img := &bestImage{packed: true}
 	layers := make([]*bestBlob, len(local.layers))
 	if err := img.pack(ctx, job, local.layers, layers); err != nil {
 		img.close()

@@ -75,9 +75,9 @@ func (p *bestPush) tags(ctx context.Context) ([]Published, error) {
 
 // tag pushes one tag.
 func (p *bestPush) tag(ctx context.Context, tag string) (Published, error) {
-	img, err := openBestImage(ctx, p.job, p.job.Tags[tag])
+	img, err := openBestImage(ctx, p.job, tag)
 	if err != nil {
-		return Published{}, localError{text: fmt.Sprintf(p.job.Era.Words.NoImage, p.job.reference(tag), err), cause: err}
+		return Published{}, p.job.noImage(tag, err)
 	}
 	defer img.close()
 	one := Published{Tag: tag, Digest: img.manifest.digest.String(), Size: img.manifest.size}
@@ -86,11 +86,14 @@ func (p *bestPush) tag(ctx context.Context, tag string) (Published, error) {
 		return Published{}, err
 	}
 	if there {
+		if err := p.refer(ctx, img, ""); err != nil {
+			return Published{}, err
+		}
 		p.job.status(fmt.Sprintf("%s is there already as %s", tag, one.Digest))
 		p.job.Report(Event{Aux: PushResult(one)})
 		return one, nil
 	}
-	if err := p.blobs(ctx, img.blobs); err != nil {
+	if err := p.below(ctx, tag, img); err != nil {
 		return Published{}, err
 	}
 	if err := p.publish(ctx, tag, img); err != nil {

@@ -7,11 +7,18 @@ import (
 	"github.com/pushcheck/pushcheck/internal/clock"
 )
 
-// eachAtOnce does something for each blob, as many at once as the job or else its
+// eachAtOnce does something for each blob.
+//
+// Errors: see atOnce.
+func (j *Job) eachAtOnce(ctx context.Context, list []*bestBlob, do func(context.Context, *bestBlob) error) error {
+	return atOnce(ctx, j, list, do)
+}
+
+// atOnce does something for each of a list, as many at once as the job or else its
 // era allows. The first that fails ends the others.
 //
 // Errors: ctx's error when that ended; the first one's.
-func (j *Job) eachAtOnce(ctx context.Context, list []*bestBlob, do func(context.Context, *bestBlob) error) error {
+func atOnce[T any](ctx context.Context, j *Job, list []T, do func(context.Context, T) error) error {
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
 	n := j.concurrency

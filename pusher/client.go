@@ -99,7 +99,11 @@ func (c *Client) Push(ctx context.Context, repository, tag string, o Options) (*
 	}
 	r := &reporter{handle: o.Progress}
 	defer r.close()
-	if err = c.push(ctx, targets, c.job(name, tag, o, r), result); err != nil {
+	job := c.job(name, tag, o, r)
+	if err := job.lookPlatform(); err != nil {
+		return result, err
+	}
+	if err = c.push(ctx, targets, job, result); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -127,6 +131,8 @@ func (c *Client) job(name Name, tag string, o Options, r *reporter) Job {
 
 		concurrency:  c.config.MaxConcurrentUploads,
 		chunk:        c.config.ChunkSize,
+		platform:     o.Platform,
+		allowForeign: c.config.AllowNondistributable,
 		allowSchema1: c.config.AllowSchema1 && c.config.Era.Schema1Allowed,
 		metadata:     c.config.Metadata,
 		transfers:    c.transfers,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/docker/libtrust"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/wire"
@@ -41,8 +42,11 @@ type Config struct {
 	// ChunkSize is how many bytes of a blob the era best sends in one request at
 	// most; 0 sends a blob whole.
 	ChunkSize int64
-	TempDir   string      // where layers are buffered; "" is the system's
-	Clock     clock.Clock // nil is the real clock
+	// AllowNondistributable uploads layers that live elsewhere all the same, as
+	// --allow-nondistributable-artifacts does for an era that has it (P-043).
+	AllowNondistributable bool
+	TempDir               string      // where layers are buffered; "" is the system's
+	Clock                 clock.Clock // nil is the real clock
 	// Recorder, when not nil, sees every exchange from the client's side.
 	Recorder *wire.Recorder
 	// Dial opens connections; nil is a net.Dialer with docker's limit of 30 s.
@@ -57,6 +61,10 @@ type Config struct {
 type Options struct {
 	Credentials Credentials
 	Meta        http.Header // X-Meta-* headers to add to every request (P-012)
+	// Platform is what the image is to be for, as ParsePlatform gives it; nil pushes
+	// what the tag stands for, be it an index. The eras of the graph have an image for
+	// one platform alone, and look whether it is that one (P-017).
+	Platform *v1.Platform
 	// TagOrder is the order in which the tags go when every tag is pushed. Docker's
 	// own order is a map's, that is random (P-184). Tags that it does not name
 	// come after those that it does, sorted; nil sorts all.

@@ -24,12 +24,13 @@ func Containerd() Era {
 		Token:            TokenRules{MinLifetime: time.Minute, AccessToken: true, Refresh: true, RegistryToken: true},
 		Errors:           ErrorRules{Codes: errcode.Docker28(), Spoken: true},
 		Words: Words{
-			Refers:    "The push refers to repository [%[1]s]",
-			NoName:    "An image does not exist locally with the tag: %[2]s",
-			NoTag:     "tag does not exist: %[3]s",
-			NoDigests: "cannot push a digest reference",
-			NoImage:   "could not find image from tag %[1]s: %[2]s",
-			Pushed:    "Pushed",
+			Refers:     "The push refers to repository [%[1]s]",
+			NoName:     "An image does not exist locally with the tag: %[2]s",
+			NoTag:      "tag does not exist: %[3]s",
+			NoDigests:  "cannot push a digest reference",
+			NoImage:    "could not find image from tag %[1]s: %[2]s",
+			NoPlatform: "image with reference %[1]s was found but does not provide the specified platform (%[2]s)",
+			Pushed:     "Pushed",
 		},
 		Layers: LayerRules{Concurrency: 5},
 		Stream: StreamStyle{StatusEnd: "\r\n", ProgressEnd: "\r\n", Width: 200, DropsTotal: true},
@@ -93,21 +94,26 @@ func (p *c8dPush) stage() Stage {
 
 // tag pushes one tag.
 func (p *c8dPush) tag(ctx context.Context, tag string) (Published, error) {
-	img, err := openBestImage(ctx, p.job, p.job.Tags[tag])
+	img, err := openBestImage(ctx, p.job, tag)
 	if err != nil {
-		return Published{}, localError{text: fmt.Sprintf(p.job.Era.Words.NoImage, p.job.reference(tag), err), cause: err}
+		return Published{}, p.job.noImage(tag, err)
 	}
 	defer img.close()
-	if err := p.blobs(ctx, img.blobs); err != nil {
+	target := img
+	if !img.packed {
+		if target, err = p.whole(tag, img); err != nil {
+			return Published{}, err
+		}
+	}
+	if err := p.sendAll(ctx, tag, target); err != nil {
 		return Published{}, err
 	}
-	p.mu.Lock()
-	p.publishing = true
-	p.mu.Unlock()
-	if err := p.manifest(ctx, tag, img.manifest); err != nil {
-		return Published{}, err
+	if target != img {
+		p.job.Report(Event{Aux: ManifestPushedInsteadOfIndex{
+			ManifestPushedInsteadOfIndex: true, OriginalIndex: auxDescriptor(img.manifest), SelectedManifest: auxDescriptor(target.manifest),
+		}})
 	}
-	one := Published{Tag: tag, Digest: img.manifest.digest.String(), Size: img.manifest.size}
+	one := Published{Tag: tag, Digest: target.manifest.digest.String(), Size: target.manifest.size}
 	p.job.status(fmt.Sprintf("%s: digest: %s size: %d", tag, one.Digest, one.Size)) // no aux (P-399)
 	return one, nil
 }

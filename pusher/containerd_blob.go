@@ -17,9 +17,6 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	if p.seen(b.Digest) {
 		return nil
 	}
-	if b.foreign {
-		return nil // what is not in the store is not pushed
-	}
 	there, err := p.exists(ctx, p.host.at("/blobs/"+b.Digest.String()), b.MediaType, "")
 	if err != nil {
 		return err

@@ -158,6 +158,7 @@ func Docker2010() Era {
 	}
 	e.Words.Refers = "The push refers to repository [%[1]s]"
 	e.Upload.EmptyType = false
+	e.Layers.ForeignAllowed = true
 	e.Layers.Retry.FinalText = noProcess
 	e.Layers.Search.FirstAny, e.Layers.Search.KeepRefused = true, true
 	e.Manifests = []Format{Schema2}
@@ -176,7 +177,8 @@ func Docker28() Era {
 	e.Errors.Codes = errcode.Docker28()
 	e.Errors.PlainBodies = true
 	e.Upload.ChunkType = "application/octet-stream"
-	e.Layers.Foreign = false
+	e.Layers.Foreign, e.Layers.ForeignAllowed = false, false
+	e.Words.NoPlatform = "image with reference %[1]s was found but its platform (%[3]s) does not match the specified platform (%[2]s)"
 	e.Schema1Allowed = false
 	e.Manifest.Schema1Notice = ""
 	return e

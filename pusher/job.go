@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker/libtrust"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/pusher/image"
@@ -56,6 +57,8 @@ type Job struct {
 	// Lock takes the repository's name in the client's pool (P-181).
 	Lock func() (unlock func(), err error)
 
+	platform     *v1.Platform // that was asked for; nil is none in particular
+	allowForeign bool         // layers that live elsewhere are uploaded
 	allowSchema1 bool
 	concurrency  int   // uploads at once; 0 is the era's own
 	chunk        int64 // bytes; 0 sends blobs whole

@@ -35,6 +35,7 @@ type Words struct {
 	NoTag      string // local name, tag, reference (P-046)
 	NoDigests  string // when a digest reference is to be pushed; "" says NoTag
 	NoImage    string // reference, error: a tag that points nowhere (P-046, P-185)
+	NoPlatform string // local name with tag, platform asked for, those that are there; "" is ours
 	InProgress string // local name; "" lets pushes of one name go on at once (P-181, P-182)
 
 	// What is said of a layer before and after its upload (P-041, P-042); "" says
@@ -97,6 +98,9 @@ type LayerRules struct {
 	// nothing (P-191).
 	AsksOnce bool
 	Foreign  bool // layers that have URLs are left out (P-043)
+	// ForeignAllowed sends them all the same, as other layers, when
+	// Config.AllowNondistributable is set.
+	ForeignAllowed bool
 }
 
 // A RetryRules is when and how often a layer is tried again (P-343 to P-347).

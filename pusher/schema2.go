@@ -24,7 +24,7 @@ type descriptor struct {
 }
 
 func newDescriptor(d image.Descriptor) descriptor {
-	return descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest.String()}
+	return descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest.String(), URLs: d.URLs}
 }
 
 // encodeSchema2 writes a manifest as docker does, byte for byte (P-371). Layers are

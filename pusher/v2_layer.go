@@ -40,6 +40,10 @@ func (p *layerPush) run(ctx context.Context, tell func(Event)) (image.Descriptor
 // attempt makes sure that the registry has the layer: by asking for what is known
 // of it, by mounting it, or by sending it (P-343, P-356 to P-360).
 func (p *layerPush) attempt(ctx context.Context, tell func(Event)) (image.Descriptor, error) {
+	if d, ok := p.elsewhere(); ok {
+		tell(p.saying("Skipped foreign layer"))
+		return d, nil
+	}
 	if d, ok := p.known(); ok {
 		tell(p.saying("Layer already exists"))
 		return d, nil

@@ -19,17 +19,18 @@ const module = "github.com/pushcheck/pushcheck/"
 // arrows says which of our packages each package may import: the picture of
 // docs/design.md as data. A package that is not here may not exist.
 var arrows = map[string][]string{
-	"internal/clock":     {},
-	"internal/golden":    {},
-	"internal/gzips":     {},
-	"internal/errcode":   {},
-	"internal/schema1":   {},
-	"internal/tarsum":    {},
-	"internal/recording": {},
-	"internal/wire":      {"internal/clock"},
-	"internal/report":    {"internal/wire"},
+	"internal/clock":       {},
+	"internal/golden":      {},
+	"internal/gzips":       {},
+	"internal/errcode":     {},
+	"internal/schema1":     {},
+	"internal/tarsum":      {},
+	"internal/recording":   {},
+	"internal/wire":        {"internal/clock"},
+	"internal/report":      {"internal/wire"},
+	"internal/report/page": {"internal/report", "internal/wire"},
 
-	"pusher/image":    {},
+	"pusher/image":    {"internal/gzips"},
 	"pusher/metadata": {},
 	"pusher":          {"internal/gzips", "pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
 	"pusher/engine":   {"pusher", "pusher/image", "internal/clock"},
@@ -37,10 +38,11 @@ var arrows = map[string][]string{
 	"fakeregistry":              {"internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
 	"fakeregistry/distregistry": {"fakeregistry", "internal/schema1", "internal/wire", "internal/clock"},
 
+	"scenarios/clients": {},
 	"scenarios/library": {},
 	"scenarios": {
-		"internal/gzips", "scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
-		"internal/report", "internal/schema1", "internal/wire", "internal/clock",
+		"internal/gzips", "scenarios/clients", "scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
+		"internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock",
 	},
 	"scenarios/scenariotest": {"scenarios", "internal/report", "internal/wire", "internal/clock"},
 	"scenarios/replay":       {"pusher", "pusher/image", "pusher/metadata", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
@@ -50,7 +52,7 @@ var arrows = map[string][]string{
 	"conformance":                 {"pusher", "internal/report", "internal/wire", "internal/clock"},
 	"conformance/conformancetest": {"conformance"},
 
-	"cmd/pushcheck":  {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/wire", "internal/clock"},
+	"cmd/pushcheck":  {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/report/page", "internal/wire", "internal/clock"},
 	"internal/bench": {"fakeregistry", "pusher", "pusher/image"},
 }
 

@@ -27,6 +27,8 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &own):
 		return own.status
+	case errors.As(err, new(*pusher.PlatformError)):
+		return http.StatusNotFound
 	case errors.Is(err, image.ErrNoLayer), errors.Is(err, image.ErrNoRepository), errors.Is(err, image.ErrNoTag):
 		return http.StatusNotFound
 	case errors.Is(err, image.ErrInUse):

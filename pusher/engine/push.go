@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pushcheck/pushcheck/pusher"
 )
@@ -11,6 +14,10 @@ import (
 // push answers images/{name}/push (P-010 to P-049).
 func (c *call) push() error {
 	e := c.engine
+	platform, err := c.platform()
+	if err != nil {
+		return err
+	}
 	auth, err := readAuth(c.r.Header.Get("X-Registry-Auth"), c.r.Body)
 	if err != nil {
 		return err
@@ -27,6 +34,7 @@ func (c *call) push() error {
 	_, err = e.config.Client.Push(ctx, c.name, tag, pusher.Options{
 		Credentials: auth.credentials(),
 		Meta:        metaHeaders(c.r.Header),
+		Platform:    platform,
 		Progress: func(ev pusher.Event) {
 			if err := stream.Write(ev); err != nil && !e.config.Era.OutlivesCaller {
 				cancel()
@@ -42,6 +50,23 @@ func (c *call) push() error {
 	}
 	e.events.add("push", name) // P-027
 	return nil
+}
+
+// platform is the platform that is to be pushed; nil is none in particular. The
+// engine API has it since 1.46, as JSON (P-017).
+func (c *call) platform() (*v1.Platform, error) {
+	text := c.r.URL.Query().Get("platform")
+	if text == "" || versionLess(c.version, "1.46") {
+		return nil, nil //nolint:nilnil // none is asked for
+	}
+	var p v1.Platform
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return nil, &apiError{http.StatusBadRequest, "failed to parse platform: " + err.Error()}
+	}
+	if p.OS == "" || p.Architecture == "" {
+		return nil, &apiError{http.StatusBadRequest, "both OS and Architecture must be provided"}
+	}
+	return &p, nil
 }
 
 // pushContext bounds a push: by the engine's life, and by its caller's where the

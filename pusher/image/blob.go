@@ -37,6 +37,17 @@ func (s *Store) OpenBlob(d digest.Digest) (io.ReadCloser, error) {
 	return verify(f, f, expected{what: "blob " + string(d), digest: d, size: -1}), nil
 }
 
+// HasBlob tells whether the store keeps bytes under a digest. It does not read them.
+func (s *Store) HasBlob(d digest.Digest) bool {
+	if d.Validate() != nil {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	there, err := s.disk.exists(s.blobPath(d))
+	return err == nil && there
+}
+
 // openBlobFile opens a blob unverified. The caller holds mu.
 func (s *Store) openBlobFile(d digest.Digest) (fs.File, error) {
 	if err := d.Validate(); err != nil {

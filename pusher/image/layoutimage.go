@@ -91,8 +91,20 @@ func (l *layoutLoad) config(ctx context.Context, manifest string, d Descriptor) 
 	return config, data, nil
 }
 
-// layer examines one layer of a manifest.
+// layer examines one layer of a manifest. One that lives elsewhere need not be there.
 func (l *layoutLoad) layer(ctx context.Context, manifest string, d Descriptor, diffID digest.Digest) (part, error) {
+	p, err := l.presentLayer(ctx, manifest, d, diffID)
+	var absent *absentError
+	if errors.As(err, &absent) && len(d.URLs) > 0 {
+		return part{diffID: diffID, blob: &d, absent: true}, nil
+	}
+	return p, err
+}
+
+// presentLayer examines one layer of a manifest.
+//
+// Errors: *absentError.
+func (l *layoutLoad) presentLayer(ctx context.Context, manifest string, d Descriptor, diffID digest.Digest) (part, error) {
 	if l.batch.store.layout != nil {
 		return l.unread(manifest, d, diffID)
 	}
@@ -100,10 +112,6 @@ func (l *layoutLoad) layer(ctx context.Context, manifest string, d Descriptor, d
 		return part{}, err
 	}
 	name, file, err := l.blob(ctx, manifest, d)
-	var absent *absentError
-	if errors.As(err, &absent) && len(d.URLs) > 0 {
-		return part{diffID: diffID, blob: &d, absent: true}, nil
-	}
 	if err != nil {
 		return part{}, err
 	}

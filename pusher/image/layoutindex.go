@@ -21,8 +21,10 @@ func (l *layoutLoad) index(ctx context.Context, from string, d v1.Descriptor) (*
 	}
 	i := &Index{Descriptor: descriptorOf(d)}
 	delete(w.seen, d.Digest)
-	for blob := range w.seen {
-		i.Blobs = append(i.Blobs, blob)
+	for blob, there := range w.seen {
+		if there {
+			i.Blobs = append(i.Blobs, blob)
+		}
 	}
 	slices.Sort(i.Blobs)
 	return i, nil
@@ -51,6 +53,11 @@ func (w *indexWalk) walk(ctx context.Context, from string, d v1.Descriptor, dept
 	}
 	if depth > maxNesting {
 		return w.fail(from, fmt.Sprintf("its indexes lie more than %d deep in each other", maxNesting), adviceRebuild)
+	}
+	if !namesContent(d.MediaType) && w.batch.store.layout != nil { // it stays where it is
+		_, err := w.unread(from, descriptorOf(d), d.Digest)
+		w.seen[d.Digest] = w.seen[d.Digest] || err == nil
+		return err
 	}
 	name, file, err := w.blob(ctx, from, descriptorOf(d))
 	if err != nil {

@@ -20,6 +20,8 @@ const (
 	mediaOCIManifest    = "application/vnd.oci.image.manifest.v1+json"
 	mediaOCIConfig      = "application/vnd.oci.image.config.v1+json"
 	mediaOCILayer       = "application/vnd.oci.image.layer.v1.tar"
+	mediaDockerForeign  = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	mediaOCIForeign     = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 )
 
 // An Origin is an image as it was where it came from. All its bytes can be had

@@ -1,0 +1,106 @@
+package pusher
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
+)
+
+// ParsePlatform reads a platform as people write it, "linux/arm64" or "linux/arm/v7".
+//
+// Errors: of the text, with the form that is wanted.
+func ParsePlatform(s string) (v1.Platform, error) {
+	p, err := platforms.Parse(s)
+	if err != nil || strings.Count(s, "/") < 1 { // a part alone stands for a machine
+		return v1.Platform{}, fmt.Errorf("%q is no platform; write OS/ARCHITECTURE[/VARIANT], such as linux/amd64 or linux/arm/v7", s)
+	}
+	return p, nil
+}
+
+// A PlatformError says that an image is not there for the platform that was asked
+// for. Its text is the era's.
+type PlatformError struct {
+	Wanted  string
+	Present []string // the platforms that the image is there for
+	text    string
+}
+
+// Error implements error.
+func (e *PlatformError) Error() string { return e.text }
+
+// newPlatformError words an era's error. Of several platforms that are there, none
+// is the wanted one.
+func newPlatformError(job *Job, tag string, present []string) *PlatformError {
+	e := &PlatformError{Wanted: platforms.FormatAll(*job.platform), Present: present}
+	has := strings.Join(present, ", ")
+	if has == "" {
+		has = "none that is known"
+	}
+	if words := job.Era.Words.NoPlatform; words != "" {
+		e.text = fmt.Sprintf(words, job.familiar(tag), e.Wanted, has)
+	} else {
+		e.text = fmt.Sprintf("%s is not there for %s; it is there for %s", job.reference(tag), e.Wanted, has)
+	}
+	return e
+}
+
+// familiar is a tag as docker's own errors name it.
+func (j *Job) familiar(tag string) string { return j.Name.Local + ":" + tag }
+
+// matches tells whether a platform as it is written is the one that was asked for,
+// and the best there is for it: containerd's own comparison.
+func matches(want v1.Platform, written string) bool {
+	got, err := platforms.Parse(written)
+	return err == nil && platforms.OnlyStrict(want).Match(got)
+}
+
+// checkPlatform looks whether an image out of a graph is for the platform that was
+// asked for: a graph has an image for one platform alone.
+//
+// Errors: *PlatformError.
+func (j *Job) checkPlatform(tag string) error {
+	if j.platform == nil {
+		return nil
+	}
+	origins, err := j.Images.Origins(j.Tags[tag])
+	if err != nil {
+		return err
+	}
+	var present []string
+	for _, o := range origins {
+		if matches(*j.platform, platformOf(o)) {
+			return nil
+		}
+		present = append(present, platformOf(o))
+	}
+	return newPlatformError(j, tag, present[:min(len(present), 1)])
+}
+
+// lookPlatform is checkPlatform before anything is told, for the eras that look then.
+//
+// Errors: *PlatformError.
+func (j *Job) lookPlatform() error {
+	if j.Era.Way != WayGraph || j.platform == nil || j.Tag == "" {
+		return nil
+	}
+	tags, err := j.Images.Tags(j.Name.Local)
+	if _, ok := tags[j.Tag]; err != nil || !ok {
+		return nil //nolint:nilerr // the push itself says so, in its own words
+	}
+	j.Tags = tags
+	return j.checkPlatform(j.Tag)
+}
+
+// usualPlatform is that of an image which says none.
+const usualPlatform = "linux/amd64"
+
+func platformOf(o image.Origin) string {
+	if o.Platform == "" {
+		return usualPlatform
+	}
+	return o.Platform
+}

@@ -1,0 +1,125 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// ErrNotLayout means that a folder is no OCI layout, or more than one: a "docker
+// save" archive that was unpacked names its images twice. Load takes both.
+var ErrNotLayout = errors.New("not an OCI layout")
+
+// OpenLayout opens the images of the OCI layout in a folder where they lie: nothing
+// is copied, and of what they are made of only the JSON is read and verified. Whoever
+// sends a layer verifies it (OpenUnverified), or reads it through OpenBlob, which does.
+// The store is in memory and is for those who send images as they are stored: an image
+// in it has one layer that holds nothing, not a chain of what its config names.
+// It belongs to the caller, who closes it after the last read from it.
+//
+// Errors: ErrNotLayout; *LoadError when something is wrong with the layout; ctx's.
+func OpenLayout(ctx context.Context, folderPath string) (*Store, []Loaded, error) {
+	root, err := os.OpenRoot(folderPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Store{name: "layout " + folderPath, bound: defaultBounds, layout: root}
+	m := newMemory()
+	s.disk = disk{files: over{m, root}, changes: m}
+	_ = s.prepare() // there is nothing that could go wrong with an empty memory
+	loaded, err := s.loadLayoutInPlace(ctx, folderPath)
+	if err != nil {
+		return nil, nil, errors.Join(err, root.Close())
+	}
+	return s, loaded, nil
+}
+
+func (s *Store) loadLayoutInPlace(ctx context.Context, name string) ([]Loaded, error) {
+	_, indexErr := s.layout.Stat(v1.ImageIndexFile)
+	_, savedErr := s.layout.Stat("manifest.json")
+	if indexErr != nil || savedErr == nil {
+		return nil, fmt.Errorf("%s: %w", name, ErrNotLayout)
+	}
+	b, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer b.discard()
+	return s.loadTree(ctx, name, b, &folder{source: name, root: s.layout, batch: b, files: map[string]stagedFile{}})
+}
+
+// over is a memory over the blobs of a layout.
+type over struct {
+	*memory
+	layout *os.Root
+}
+
+// Open implements fs.FS. What comes from the layout is an *os.File.
+func (o over) Open(name string) (fs.File, error) {
+	f, err := o.memory.Open(name)
+	if err == nil || !strings.HasPrefix(name, "blobs/") {
+		return f, err
+	}
+	file, err := o.layout.Open(name)
+	if err != nil { // a nil *os.File would be an fs.File
+		return nil, err
+	}
+	return file, nil
+}
+
+// Stat implements fs.StatFS.
+func (o over) Stat(name string) (fs.FileInfo, error) {
+	if strings.HasPrefix(name, "blobs/") {
+		if info, err := o.layout.Stat(name); err == nil {
+			return info, nil
+		}
+	}
+	f, err := o.memory.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return f.Stat()
+}
+
+// unread is a layer that stays where it is: it is there, and as long as its
+// descriptor says.
+//
+// Errors: *absentError.
+func (l *layoutLoad) unread(manifest string, d Descriptor, diffID digest.Digest) (part, error) {
+	for _, one := range []digest.Digest{d.Digest, diffID} {
+		if err := l.checkDigest(manifest, one); err != nil {
+			return part{}, err
+		}
+	}
+	name := path.Join(v1.ImageBlobsDir, d.Digest.Algorithm().String(), d.Digest.Encoded())
+	info, err := l.batch.store.layout.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return part{}, &absentError{l.fail(name, "it is missing, and "+manifest+" names it", adviceComplete)}
+	case err != nil:
+		return part{}, &LoadError{Source: l.name, Entry: name, Problem: "it cannot be read", Advice: "make it a file within the folder that you may read", Err: err}
+	case !info.Mode().IsRegular():
+		return part{}, l.fail(name, fmt.Sprintf("it is not a file: its mode is %s", info.Mode()), adviceRebuild)
+	case info.Size() != d.Size:
+		return part{}, l.fail(name, fmt.Sprintf("it has %d bytes, but %s says %d", info.Size(), manifest, d.Size), adviceAgain)
+	}
+	return part{diffID: diffID, blob: &d}, nil
+}
+
+// addUnread adds an image of a layout that stays where it is, under an ID of its own.
+func (l *layoutLoad) addUnread(o Origin) []string {
+	id := o.Manifest.Digest.Encoded()
+	if !validID(id) {
+		id = digest.FromString(id).Encoded()
+	}
+	l.batch.addLayer(stagedLayer{id: id, v1: []byte("{}"), derived: true, rec: record{DiffID: emptyDiffID, Size: emptyTar, Made: &content{}}})
+	l.batch.addOrigin(id, o)
+	return []string{id}
+}

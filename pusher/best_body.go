@@ -2,15 +2,11 @@ package pusher
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"sync"
-
-	"github.com/opencontainers/go-digest"
 )
 
 // reopen opens the buffered layer from its start.
@@ -24,65 +20,6 @@ type nothingToClose struct{ io.ReadSeeker }
 // Close implements io.Closer.
 func (nothingToClose) Close() error { return nil }
 
-// A sum hashes a blob while it is sent, over all requests that send parts of it.
-// It is used by one sender at a time.
-type sum struct {
-	want   digest.Digest
-	size   int64
-	hash   hash.Hash
-	hashed int64 // so many bytes from the start are in hash, or on the way there
-
-	blocks chan []byte // to the hasher; nil when it does not run
-	free   chan []byte
-	ended  chan struct{}
-}
-
-// The hasher runs beside the sender and is at most so far behind.
-const (
-	blockSize  = 256 << 10
-	blockCount = 3
-)
-
-func newSum(d digest.Digest, size int64) *sum {
-	s := &sum{want: d, size: size, hash: sha256.New()}
-	if d.Algorithm().Available() {
-		s.hash = d.Algorithm().Hash()
-	}
-	return s
-}
-
-// start runs the hasher until stop.
-func (s *sum) start() {
-	s.blocks, s.free, s.ended = make(chan []byte, blockCount), make(chan []byte, blockCount), make(chan struct{})
-	for range blockCount {
-		s.free <- make([]byte, 0, blockSize)
-	}
-	go func(blocks <-chan []byte, free chan<- []byte, ended chan<- struct{}) {
-		defer close(ended)
-		for b := range blocks {
-			s.hash.Write(b)
-			free <- b[:0]
-		}
-	}(s.blocks, s.free, s.ended)
-}
-
-// stop waits until everything is hashed.
-func (s *sum) stop() {
-	if s.blocks != nil {
-		close(s.blocks)
-		<-s.ended
-		s.blocks = nil
-	}
-}
-
-// verify compares once all bytes were seen.
-func (s *sum) verify() error {
-	if got := digest.NewDigest(s.want.Algorithm(), s.hash); got != s.want {
-		return fmt.Errorf("%w: its bytes have digest %s, not %s; load it again", errLocal, got, s.want)
-	}
-	return nil
-}
-
 // A sumBody is bytes from..to of a blob on their way out. The last of a blob's
 // bytes leave only after all of them were found right.
 type sumBody struct {
@@ -92,9 +29,11 @@ type sumBody struct {
 	to   int64
 	tell func(at int64) // called before a read; may be nil
 
-	mu    sync.Mutex // guards everything below, and at: the transport may close while it reads
-	block []byte     // being filled for the hasher
-	err   error
+	mu      sync.Mutex // guards everything below, and at: the transport may close while it reads
+	reads   int        // so many there were
+	block   []byte     // being filled for the hasher
+	sending *sending   // nil when nobody does
+	err     error
 }
 
 // newSumBody reads bytes from..to of file, which it closes.
@@ -102,11 +41,7 @@ func newSumBody(file io.ReadSeekCloser, s *sum, from, to int64, tell func(int64)
 	if _, err := file.Seek(from, io.SeekStart); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	b := &sumBody{file: file, sum: s, at: from, to: to, tell: tell}
-	if s.size > blockSize && s.hashed < to {
-		s.start()
-	}
-	return b, nil
+	return &sumBody{file: file, sum: s, at: from, to: to, tell: tell}, nil
 }
 
 // Read implements io.Reader.
@@ -123,6 +58,10 @@ func (b *sumBody) Read(p []byte) (int, error) {
 	if left == 0 {
 		return 0, io.EOF
 	}
+	// what comes after a first read may be sent past Read (sendTo)
+	if b.reads++; b.reads == 2 && left > blockSize && b.sum.hashed < b.to {
+		b.sum.start()
+	}
 	n, err := b.file.Read(p[:min(int64(len(p)), left)])
 	b.see(p[:n])
 	b.at += int64(n)
@@ -132,7 +71,7 @@ func (b *sumBody) Read(p []byte) (int, error) {
 		b.sum.stop()
 		err = b.sum.verify()
 	case errors.Is(err, io.EOF):
-		err = fmt.Errorf("%w: it ends after %d of %d bytes; load it again", errLocal, b.at, b.sum.size)
+		err = b.sum.short(b.at)
 	case err != nil:
 		err = fmt.Errorf("%w: %w", errLocal, err)
 	}
@@ -173,11 +112,18 @@ func (b *sumBody) flush() {
 	}
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. Where the bytes are on their way past Read, it ends
+// that first.
 func (b *sumBody) Close() error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.err = os.ErrClosed
+	s := b.sending
+	b.mu.Unlock()
+	if s != nil {
+		s.abort()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.flush()
 	b.sum.stop()
 	return b.file.Close()

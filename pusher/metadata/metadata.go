@@ -63,7 +63,8 @@ func (k Key) Matches(e Entry) bool {
 // A Store holds entries by diff ID. It is safe for concurrent use by this
 // process.
 type Store struct {
-	dir string // "" keeps everything in memory
+	dir     string   // "" keeps everything in memory, or in the journal
+	journal *journal // nil for none; guarded by mu
 
 	mu       sync.Mutex // guards the maps, and the files
 	byDiffID map[digest.Digest][]Entry
@@ -96,10 +97,10 @@ func (s *Store) Entries(diffID digest.Digest) []Entry {
 func (s *Store) Add(diffID digest.Digest, e Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(s.entries(diffID)), func(old Entry) bool { return old == e })
-	list = append(list, e)
-	if len(list) > limit {
-		list = list[len(list)-limit:]
+	list := youngest(s.entries(diffID), e)
+	if s.journal != nil {
+		s.byDiffID[diffID], s.diffIDs[e.Digest] = list, diffID
+		return s.note(e.line(diffID))
 	}
 	if err := s.keep(diffID, list); err != nil {
 		return err
@@ -108,12 +109,19 @@ func (s *Store) Add(diffID digest.Digest, e Entry) error {
 	return s.write("diffid-by-digest", e.Digest, []byte(diffID))
 }
 
+// youngest is a list with an entry as its youngest, and the oldest dropped (P-355).
+func youngest(list []Entry, e Entry) []Entry {
+	list = append(slices.DeleteFunc(slices.Clone(list), func(old Entry) bool { return old == e }), e)
+	return list[max(len(list)-limit, 0):]
+}
+
 // Remove forgets an entry, of whichever layer its digest is.
 //
 // Errors: of the disk.
 func (s *Store) Remove(e Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.replay()
 	diffID, ok := s.diffIDs[e.Digest]
 	if !ok {
 		data, err := s.read("diffid-by-digest", e.Digest)
@@ -136,6 +144,7 @@ func (s *Store) Forget(diffID digest.Digest) error {
 
 // entries reads a list. The caller holds mu.
 func (s *Store) entries(diffID digest.Digest) []Entry {
+	s.replay()
 	if list, ok := s.byDiffID[diffID]; ok {
 		return list
 	}
@@ -153,6 +162,11 @@ func (s *Store) entries(diffID digest.Digest) []Entry {
 
 // keep replaces a list. The caller holds mu.
 func (s *Store) keep(diffID digest.Digest, list []Entry) error {
+	if s.journal != nil {
+		s.replay()
+		s.byDiffID[diffID] = list
+		return s.note("= " + string(diffID) + "\n" + lists(diffID, list))
+	}
 	if list == nil {
 		list = []Entry{}
 	}

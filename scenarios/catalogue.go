@@ -11,9 +11,9 @@ func faultNames() []string {
 	return list
 }
 
-// adapters are the foreign clients that the format knows by name. None of them
-// is driven in this version.
-var adapters = []string{"docker", "podman", "skopeo", "crane", "oras", "regctl", "ctr", "nerdctl", "buildx", "kaniko"}
+// adapters are the foreign clients that the format knows by name. Those without a
+// file among the built-in adapters are skipped, unless the user brings one.
+var adapters = []string{"docker", "podman", "buildah", "skopeo", "crane", "oras", "regctl", "ctr", "nerdctl", "buildx", "kaniko"}
 
 // eraNames are the builtin pushers that the format knows by name, oldest first.
 // Those that pusher.Eras does not have are skipped.

@@ -18,10 +18,11 @@ func Decode(name string, src []byte) ([]*Scenario, error) {
 
 // A file is where scenarios come from.
 type file struct {
-	name string // shown in messages
-	id   string
-	find string // what Load finds it by; "" is id
-	env  func(string) (string, bool)
+	name    string // shown in messages
+	id      string
+	find    string // what Load finds it by; "" is id
+	env     func(string) (string, bool)
+	clients []string // adapters beside those that the format knows
 }
 
 // idOf makes an ID of a path: what lies above it and ".yaml" are cut off.
@@ -58,7 +59,7 @@ func decodeFile(f file, src []byte) ([]*Scenario, error) {
 	var list []*Scenario
 	problems := base.problems
 	for _, v := range variations {
-		d := &decoder{file: f.name, lines: base.lines, env: f.env, positions: map[string]Position{}}
+		d := &decoder{file: f.name, lines: base.lines, env: f.env, positions: map[string]Position{}, clientNames: f.clients}
 		made := d.scenario(v, f)
 		for _, s := range made {
 			if !v.partial {

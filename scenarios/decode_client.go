@@ -12,10 +12,11 @@ import (
 // in the IDs.
 func (d *decoder) clients(n *node) (list []Client, named bool) {
 	if n.kind != nodeList {
-		return []Client{d.client(n)}, false
+		list = d.client(n)
+		return list, len(list) > 1
 	}
 	for _, item := range n.items {
-		list = append(list, d.client(item))
+		list = append(list, d.client(item)...)
 	}
 	if len(list) == 0 {
 		d.fail(n.at, "", "client is an empty list; want at least one")
@@ -24,31 +25,95 @@ func (d *decoder) clients(n *node) (list []Client, named bool) {
 	return list, true
 }
 
-func (d *decoder) client(n *node) Client {
-	var c Client
+// client reads one client: several where its adapter is a list.
+func (d *decoder) client(n *node) []Client {
 	if n.kind != nodeMap {
-		name := d.text(n, "client")
-		switch {
-		case slices.Contains(allEras(), name):
-			c.Era = name
-		case slices.Contains(adapters, name):
-			c.Adapter = name
-		case name != "":
-			d.fail(n.at, "the eras are "+strings.Join(allEras(), ", ")+"; the adapters "+strings.Join(adapters, ", "),
-				"client %q is neither an era nor an adapter%s", name, didYouMean(name, append(allEras(), adapters...)))
-		}
-		c.Name = name
-		return c
+		return []Client{d.namedClient(n)}
 	}
-	d.block(n, "client", "client", d.clientFields(&c))
-	c.Name = ClientName(c)
+	var c Client
+	var adapters []string
+	d.block(n, "client", "client", d.clientFields(&c, &adapters))
+	kinds := 0
+	for _, given := range []bool{c.Era != "", len(c.Run) > 0, len(adapters) > 0} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		d.fail(n.at, "", "a client is one of era, adapter and run, not several of them")
+	}
+	if len(adapters) == 0 {
+		c.Name = ClientName(c)
+		return []Client{c}
+	}
+	var list []Client
+	for _, name := range adapters {
+		one := c
+		one.Adapter, one.Name = name, name
+		list = append(list, one)
+	}
+	return list
+}
+
+// namedClient reads the name of an era or an adapter.
+func (d *decoder) namedClient(n *node) Client {
+	name := d.text(n, "client")
+	c := Client{Name: name}
+	switch known := d.adapterNames(); {
+	case slices.Contains(allEras(), name):
+		c.Era = name
+	case slices.Contains(known, name):
+		c.Adapter = name
+	case name != "":
+		d.fail(n.at, "the eras are "+strings.Join(allEras(), ", ")+"; the adapters "+strings.Join(known, ", "),
+			"client %q is neither an era nor an adapter%s", name, didYouMean(name, append(allEras(), known...)))
+	}
 	return c
 }
 
-func (d *decoder) clientFields(c *Client) []field {
+// adapterNames are the foreign clients that a file may name.
+func (d *decoder) adapterNames() []string { return append(slices.Clone(adapters), d.clientNames...) }
+
+// runWords reads the command of a program that a scenario names. The variables of
+// adapters stay: they are filled when it runs.
+func (d *decoder) runWords(n *node) []string {
+	outer := d.env
+	d.env = func(name string) (string, bool) {
+		if slices.Contains(variableNames(), name) {
+			return "${" + name + "}", true
+		}
+		if outer == nil {
+			return "", false
+		}
+		return outer(name)
+	}
+	defer func() { d.env = outer }()
+	if n.kind == nodeList && len(n.items) == 0 {
+		d.fail(n.at, "", "run is an empty list; want a program and its arguments")
+	}
+	return d.texts(n, "run")
+}
+
+// adapterList reads one adapter's name or a list of them.
+func (d *decoder) adapterList(n *node) []string {
+	items := []*node{n}
+	if n.kind == nodeList {
+		items = n.items
+	}
+	var list []string
+	for _, item := range items {
+		if name := d.oneOf(item, "adapter", d.adapterNames()...); name != "" {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func (d *decoder) clientFields(c *Client, adapters *[]string) []field {
 	return []field{
 		{"era", func(v *node) { c.Era = d.oneOf(v, "era", allEras()...) }},
-		{"run", func(v *node) { c.Run = d.texts(v, "run") }},
+		{"adapter", func(v *node) { *adapters = d.adapterList(v) }},
+		{"run", func(v *node) { c.Run = d.runWords(v) }},
 		{"login", func(v *node) { c.Login = d.login(v) }},
 		{"cache", func(v *node) { c.Cache = d.contentMap(v, "cache", "client.cache") }},
 		{"secure", func(v *node) { c.Secure = d.boolean(v, "secure") }},

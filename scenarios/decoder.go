@@ -17,6 +17,8 @@ type decoder struct {
 	problems  []Problem
 	positions map[string]Position
 	unset     []string
+	// clientNames are adapters that the format does not know by name.
+	clientNames []string
 }
 
 // A field is one key of a block and what reads its value.

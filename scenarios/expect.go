@@ -48,7 +48,10 @@ func (j *judge) outcome() {
 	}
 	if x.Exit != nil {
 		code := 1
-		if j.p.succeeded() {
+		switch {
+		case j.p.foreign != nil:
+			code = j.p.foreign.exit
+		case j.p.succeeded():
 			code = 0
 		}
 		if code != *x.Exit {
@@ -81,7 +84,7 @@ func (j *judge) result(x Expect) {
 	}
 	switch {
 	case j.p.hung:
-		j.fail("result", "it hung", "the push did not end within the time limit of %s (of the scenario's own time)", timeout(j.s))
+		j.fail("result", "it hung", "the push did not end within the time limit of %s (of the scenario's own time)", j.p.limit(j.s))
 	case want == ResultTruthful || want == got:
 	case got == ResultFailed:
 		j.fail("result", "it failed", "the push failed: %s", j.p.ending())
@@ -106,6 +109,9 @@ func errorMatches(want string, p *seenPush) bool {
 	text := p.err.Error()
 	if strings.Contains(text, want) {
 		return true
+	}
+	if p.foreign != nil {
+		return p.foreign.says(want)
 	}
 	if want != strings.ToUpper(want) || strings.ContainsAny(want, " :\"") {
 		return false

@@ -18,6 +18,9 @@ type Loader struct {
 	Files fs.FS
 	// Env looks up ${NAME} in a file; nil finds nothing.
 	Env func(name string) (value string, ok bool)
+	// Clients are names of foreign clients that a file may name, beside those that
+	// the format knows: those of the user's own adapters.
+	Clients []string
 }
 
 // Load reads the files that names stand for (see Find) and returns their
@@ -84,7 +87,9 @@ func (l *Loader) read(src Source, problems *Errors) ([]*Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
-	list, err := decodeFile(src.file(l.Env), text)
+	from := src.file(l.Env)
+	from.clients = l.Clients
+	list, err := decodeFile(from, text)
 	if err != nil {
 		if wrong, ok := err.(*Errors); ok { //nolint:errorlint // decodeFile returns nothing else
 			problems.Problems = append(problems.Problems, wrong.Problems...)

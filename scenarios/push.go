@@ -52,14 +52,21 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	defer end()
 	asked := w.question(p)
 	p.before = w.inspect(ctx, question{tags: asked.tags, names: true})
-	from := len(w.recorder.Trace())
+	from := len(w.trace())
 	p.start = w.elapsed()
-	result, err := w.pushNow(ctx, local, tag, step, p)
-	p.end = w.elapsed()
-	p.err = err
-	p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
-	p.via, p.published = result.Via, result.Published
-	trace := w.recorder.Trace()[from:]
+	if w.foreign != nil {
+		if err := w.foreignNow(ctx, step, p); err != nil {
+			return p, err
+		}
+		w.settled(context.WithoutCancel(ctx))
+	} else {
+		result, err := w.pushNow(ctx, local, tag, step, p)
+		p.end = w.elapsed()
+		p.err = err
+		p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
+		p.via, p.published = result.Via, result.Published
+	}
+	trace := w.trace()[from:]
 	if c.trace != nil {
 		trace = c.trace(trace)
 	}
@@ -72,6 +79,10 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 		p.trace[i].actor = w.actors[p.trace[i].Link]
 	}
 	w.mu.Unlock()
+	if w.foreign != nil {
+		w.recognise(context.WithoutCancel(ctx), p)
+		asked = w.question(p)
+	}
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
 	p.cache, p.log = w.readCache(), w.log.String()
 	p.firings = w.firings(p.trace)
@@ -178,7 +189,7 @@ func (w *world) question(p *seenPush) question {
 	for _, tag := range p.tags {
 		q.tags = append(q.tags, tagKey(p.repository, tag))
 	}
-	for _, l := range w.contents.layers {
+	for _, l := range p.contents.layers {
 		q.blobs = append(q.blobs, l.digest)
 		q.images = append(q.images, l.v1ID)
 	}
@@ -189,7 +200,7 @@ func (w *world) question(p *seenPush) question {
 			}
 		}
 		for _, name := range sortedKeys(st.Blobs) {
-			if d, ok := w.contents.digestOf(name); ok && !slices.Contains(q.blobs, d) {
+			if d, ok := p.contents.digestOf(name); ok && !slices.Contains(q.blobs, d) {
 				q.blobs = append(q.blobs, d)
 			}
 		}
@@ -233,7 +244,7 @@ func (w *world) firings(trace []seen) []firing {
 	var list []firing
 	for _, h := range w.hosts {
 		for _, f := range h.server.Fired() {
-			at := f.At.Sub(clock.Epoch)
+			at := f.At.Sub(w.beginning())
 			one := firing{fault: f.Fault, op: f.Op, done: f.Done}
 			for _, e := range trace {
 				if f.Link != "" && e.Link == f.Link && (e.Route.Op == f.Op || f.Op == wire.OpConnect || f.Op == wire.OpTLS) {

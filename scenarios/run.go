@@ -30,9 +30,9 @@ func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
 	if r.Runs > 0 {
 		runs = r.Runs
 	}
-	if l := lackOf(s); l.reason != "" {
+	if l := r.lackOf(ctx, s); l.reason != "" {
 		res := blank(s, first)
-		res.Outcome, res.Because, res.Need = report.Skipped, l.reason, l.need
+		r.unable(s, l, &res)
 		return res
 	}
 	var res Result
@@ -88,6 +88,9 @@ func (r *Runner) guarded(ctx context.Context, s *Scenario, seed uint64, o observ
 	if limit <= 0 {
 		limit = time.Minute
 	}
+	if foreignClient(s.Client) { // its own limit goes before the watchdog
+		limit += time.Duration(len(s.Steps)) * (r.foreignLimit(s) + foreignSlack)
+	}
 	real := clock.Real()
 	began := real.Now()
 	own, cancel := real.WithTimeout(ctx, limit)
@@ -124,21 +127,27 @@ func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64, o observer)
 	if err != nil {
 		return broken(err)
 	}
-	w, err := newWorld(ctx, s, seed, dir, r.Log, r.changes)
+	w, err := r.world(ctx, s, seed, dir, o)
 	if err != nil {
 		return broken(errors.Join(err, w.close()))
 	}
-	w.observer = o
 	limit := timeout(s)
 	if r.Timeout > 0 {
 		limit = r.Timeout
 	}
-	own, cancel := w.clock.WithTimeout(ctx, limit)
+	own, cancel := w.time().WithTimeout(ctx, limit)
 	pushes, err := w.steps(own, r.changes)
 	cancel()
 	hung := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
 	if err != nil && !hung {
 		return broken(errors.Join(err, w.close()))
+	}
+	if cannot := w.cannot(pushes); cannot != "" {
+		r.unable(s, lack{"ability", cannot}, &res)
+		if err := w.close(); err != nil {
+			return broken(err)
+		}
+		return res
 	}
 	w.judge(&res, pushes)
 	if hung && len(res.Failures) == 0 {
@@ -153,6 +162,17 @@ func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64, o observer)
 	return res
 }
 
+// world builds the world of one run, whoever pushes in it. The caller closes it,
+// also after an error.
+func (r *Runner) world(ctx context.Context, s *Scenario, seed uint64, dir string, o observer) (*world, error) {
+	if foreignClient(s.Client) {
+		return newForeignWorld(ctx, s, seed, dir, r, o)
+	}
+	w, err := newWorld(ctx, s, seed, dir, r.Log, r.changes)
+	w.observer = o
+	return w, err
+}
+
 // judge fills a result from what was seen.
 func (w *world) judge(res *Result, pushes []*seenPush) {
 	for _, p := range pushes {
@@ -162,10 +182,18 @@ func (w *world) judge(res *Result, pushes []*seenPush) {
 	var failures []report.Failure
 	res.Invariants, failures = judgeInvariants(w.s, pushes, w.idle())
 	res.Failures = append(res.Failures, failures...)
-	res.Trace = w.join(w.recorder.Trace())
+	if w.foreign != nil {
+		res.Said = w.foreign.words(res.Secrets)
+	}
+	res.Trace = w.join(w.trace())
 	res.Virtual, res.Names = w.elapsed(), w.contents.digests()
 	if len(pushes) > 0 {
-		res.Ending = pushes[len(pushes)-1].ending()
+		last := pushes[len(pushes)-1]
+		res.Ending = last.ending()
+		w.evidence(res, last)
+	}
+	if w.observer.struck != nil {
+		w.observer.struck(w.strikes())
 	}
 	counts := w.struck()
 	for _, d := range w.declared {

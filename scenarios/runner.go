@@ -22,6 +22,7 @@ type Runner struct {
 	Timeout  time.Duration // of each scenario's own time, in place of the file's; 0 is the file's
 	Watchdog time.Duration // of real time for each run of a scenario, after which it is broken; 0 is a minute
 	TempDir  string        // where images and buffers live while a scenario runs; "" is the system's
+	Foreign  *Foreign      // drives clients that are programs of others; nil skips their scenarios
 	Log      *slog.Logger  // the pusher's and the registry's decisions; nil discards
 	// Sink, when not nil, is told of everything but the summary: starts, exchanges,
 	// faults and progress as they happen, results in the scenarios' order.
@@ -51,6 +52,9 @@ type Summary struct {
 // has what finished. *Errors when a scenario made in Go is wrong; nothing was run.
 func (r *Runner) Run(ctx context.Context, list []*Scenario) (Summary, error) {
 	if err := validateAll(list); err != nil {
+		return Summary{}, err
+	}
+	if err := r.Foreign.allows(list); err != nil {
 		return Summary{}, err
 	}
 	parallel := r.Parallel
@@ -101,7 +105,7 @@ func (r *Runner) one(ctx context.Context, s *Scenario, told tellers, put func(Re
 		return
 	}
 	run := report.Run{ID: s.ID, Title: s.Title, Client: ClientName(s.Client), Seed: r.firstSeed(s), Secrets: secretsOf(s)}
-	skipped := lackOf(s).reason != ""
+	skipped := r.lackOf(ctx, s).reason != ""
 	if !skipped {
 		told.started(s, run)
 	}

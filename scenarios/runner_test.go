@@ -50,7 +50,7 @@ func TestOutcomes(t *testing.T) {
 		{"something else is known to fail", start + "expect: {result: failed}\nknown: {docker-1.8: {fails: via, because: it is}}", report.Fail, "expect.result"},
 		{"another client is known to fail", start + "expect: {result: failed}\nknown: {skopeo: {fails: result, because: it is}}", report.Fail, "expect.result"},
 		{"it is known to fail and passes", start + "known: {docker-1.8: {fails: result, because: it is}}", report.Fail, "it passed, although it is known to fail: it is"},
-		{"its client is not here", start + "client: ctr", report.Skipped, "needs the client ctr; foreign clients are not driven by this version"},
+		{"its client is not here", start + "client: ctr", report.Skipped, "needs the client ctr, which is driven only when it is asked for"},
 		{"its need is not met", start + "needs: [teleport]", report.Skipped, "needs teleport"},
 		{"its fault never strikes", start + "faults: [{reset: blob.get}]", report.Fail, "invariant fired: fault reset never struck"},
 		{"its optional fault never strikes", start + "faults: [{reset: blob.get, optional: true}]", report.Pass, ""},

@@ -109,10 +109,10 @@ type Image struct {
 
 // A Client is who pushes. The zero value is docker-1.8.
 type Client struct {
-	Name     string // shown and, where a file names several, in the ID; "" is Era, Adapter or Run[0]
-	Era      string // "" is docker-1.8, unless Adapter or Run is set
-	Adapter  string // a foreign client
-	Run      []string
+	Name     string   // shown and, where a file names several, in the ID; "" is Era, Adapter or Run[0]
+	Era      string   // "" is docker-1.8, unless Adapter or Run is set
+	Adapter  string   // a foreign client
+	Run      []string // a program of the scenario's own and its arguments, with the variables of adapters
 	Login    *Login
 	Cache    map[string]string // layer → "known", "absent", "wrong", "garbage", or the text of its entry
 	Secure   bool              // the registry's address is not in an insecure block

@@ -40,6 +40,7 @@ type seenPush struct {
 	cache         map[string]string // layer → entry of the digest cache after the push
 	contents      *contents
 	firings       []firing
+	foreign       *foreignSeen // of a client that is a program of others; nil else
 }
 
 // succeeded reports whether the client said that it pushed.

@@ -22,26 +22,29 @@ type lack struct {
 }
 
 func lackOf(s *Scenario) lack {
+	if foreignClient(s.Client) {
+		return lack{ClientName(s.Client), fmt.Sprintf("needs the client %s, which is driven only when it is asked for", ClientName(s.Client))}
+	}
 	for _, find := range []func(*Scenario) lack{clientLack, registryLack, faultLack, needLack} {
 		if l := find(s); l.reason != "" {
 			return l
 		}
 	}
-	if len(s.Unset) > 0 {
-		names := strings.Join(s.Unset, " and ")
-		return lack{names, "needs the environment variable " + names}
+	return unsetLack(s)
+}
+
+func unsetLack(s *Scenario) lack {
+	if len(s.Unset) == 0 {
+		return lack{}
 	}
-	return lack{}
+	names := strings.Join(s.Unset, " and ")
+	return lack{names, "needs the environment variable " + names}
 }
 
 func clientLack(s *Scenario) lack {
 	c := s.Client
 	era := EraName(c)
 	switch e, built := eraOf(era); {
-	case c.Adapter != "":
-		return lack{c.Adapter, fmt.Sprintf("needs the client %s; foreign clients are not driven by this version", c.Adapter)}
-	case len(c.Run) > 0:
-		return lack{c.Run[0], fmt.Sprintf("needs the program %s; foreign clients are not driven by this version", c.Run[0])}
 	case !built:
 		return lack{era, fmt.Sprintf("needs era %s, which is not in this version", era)}
 	case c.Concurrency > 0 && e.Layers.Concurrency == 0:

@@ -11,14 +11,14 @@ import (
 func (w *world) steps(ctx context.Context, c changes) ([]*seenPush, error) {
 	var list []*seenPush
 	for i, step := range w.s.Steps {
-		before := len(w.recorder.Trace())
+		before := len(w.trace())
 		p, err := w.step(ctx, i, step, c)
 		if len(list) > 0 {
 			last := list[len(list)-1]
-			last.late = append(last.late, requests(w.contents.annotate(w.recorder.Trace()[last.seen:before]))...)
+			last.late = append(last.late, requests(w.contents.annotate(w.trace()[last.seen:before]))...)
 		}
 		if p != nil {
-			p.seen = len(w.recorder.Trace())
+			p.seen = len(w.trace())
 			list = append(list, p)
 		}
 		if err != nil {
@@ -27,7 +27,7 @@ func (w *world) steps(ctx context.Context, c changes) ([]*seenPush, error) {
 	}
 	if len(list) > 0 {
 		last := list[len(list)-1]
-		last.late = requests(w.contents.annotate(w.recorder.Trace()[last.seen:]))
+		last.late = requests(w.contents.annotate(w.trace()[last.seen:]))
 	}
 	return list, nil
 }
@@ -41,14 +41,21 @@ func (w *world) step(ctx context.Context, i int, step Step, c changes) (*seenPus
 	case VerbDelete:
 		return nil, w.remove(ctx, step.Delete)
 	case VerbRestart:
-		w.recorder.Event("restart")
+		w.note("restart")
 		w.hosts[0].server.Restart(step.Wait)
 		w.hosts[0].server.Event("restart")
 		return nil, nil
 	case VerbWait:
-		return nil, w.clock.Sleep(ctx, step.Wait)
+		return nil, w.time().Sleep(ctx, step.Wait)
 	}
 	return w.push(ctx, i, step, c)
+}
+
+// note puts what the bench did into the client's own trace, where there is one.
+func (w *world) note(text string) {
+	if w.foreign == nil {
+		w.recorder.Event(text)
+	}
 }
 
 // remove takes something out of the first host behind everybody's back.
@@ -72,7 +79,7 @@ func (w *world) remove(ctx context.Context, x Deletion) error {
 			return fmt.Errorf("delete: %s is not in %s", x.Blob, x.From)
 		}
 	}
-	w.recorder.Event("delete " + what)
+	w.note("delete " + what)
 	w.hosts[0].server.Event("delete " + what)
 	return nil
 }

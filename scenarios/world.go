@@ -40,8 +40,11 @@ type world struct {
 	conns    atomic.Int64 // open connections of the client
 	declared []*declared
 	observer observer
-	told     map[*host]int // how many firings the observer was told of
-	working  func()        // ends the runner's work on the clock
+	told     map[*host]int   // how many firings the observer was told of
+	working  func()          // ends the runner's work on the clock
+	foreign  *foreignRun     // the client, where it is a program of others; nil else
+	epoch    time.Time       // when a world on real time began
+	began    []time.Duration // when each host's recorder did, since then
 
 	mu     sync.Mutex // guards everything below
 	watch  func(wire.Exchange)
@@ -232,7 +235,7 @@ func (w *world) tellFaults() {
 	for _, h := range w.hosts {
 		fired := h.server.Fired()
 		for _, f := range fired[w.told[h]:] {
-			one := report.Firing{Fault: f.Fault, Op: f.Op, Link: f.Link, At: f.At.Sub(clock.Epoch)}
+			one := report.Firing{Fault: f.Fault, Op: f.Op, Link: f.Link, At: f.At.Sub(w.beginning())}
 			for _, d := range w.declared {
 				if d.host == h && d.index == f.Index {
 					one.Source = place(d.fault.Position)
@@ -245,7 +248,24 @@ func (w *world) tellFaults() {
 }
 
 // elapsed is the scenario's own time.
-func (w *world) elapsed() time.Duration { return w.clock.Now().Sub(clock.Epoch) }
+func (w *world) elapsed() time.Duration { return w.time().Now().Sub(w.beginning()) }
+
+// beginning is when the scenario's own time began.
+func (w *world) beginning() time.Time {
+	if w.epoch.IsZero() {
+		return clock.Epoch
+	}
+	return w.epoch
+}
+
+// trace is what is known of the wire so far: what our own client saw, or of a
+// foreign one what the servers did.
+func (w *world) trace() wire.Trace {
+	if w.foreign != nil {
+		return w.serverTrace()
+	}
+	return w.recorder.Trace()
+}
 
 func (w *world) setWatch(f func(wire.Exchange)) {
 	w.mu.Lock()
@@ -257,6 +277,9 @@ func (w *world) setWatch(f func(wire.Exchange)) {
 func (w *world) close() error {
 	w.working()
 	var errs []error
+	if w.foreign != nil {
+		errs = append(errs, w.foreign.close()) // before the hosts: what it still asks would keep them
+	}
 	for _, h := range w.hosts {
 		if h.server != nil {
 			errs = append(errs, h.server.Close())

@@ -229,7 +229,7 @@ func (w *world) couldStrike(f Fault) bool {
 	if len(ops) == 0 {
 		ops = []Pattern{{Op: "any"}}
 	}
-	for _, e := range w.recorder.Trace() {
+	for _, e := range w.trace() {
 		for _, p := range ops {
 			if (Pattern{Op: p.Op}).Match(e) {
 				return true

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 
 type runFlags struct {
 	selection
+	foreignFlags
 	client                       string
 	seed                         uint64
 	runs, parallel, verbose      int
@@ -47,7 +49,8 @@ func newRun(o outside) *cobra.Command {
 
 func (f *runFlags) flags(flags *pflag.FlagSet) {
 	f.selection.flags(flags)
-	flags.StringVar(&f.client, "client", "", "push as this `ERA` instead of the files' own clients")
+	f.foreignFlags.flags(flags)
+	flags.StringVar(&f.client, "client", "", "push as this era or adapter, by `NAME`, instead of the files' own clients")
 	flags.Uint64Var(&f.seed, "seed", 0, "the first seed; each file's own unless given")
 	flags.IntVar(&f.runs, "runs", 0, "run each scenario with so many seeds; each file's own number unless given")
 	flags.IntVar(&f.parallel, "parallel", 0, "so many scenarios at once; the number of processors unless given")
@@ -70,12 +73,25 @@ var (
 )
 
 func runScenarios(ctx context.Context, args []string, f runFlags, o outside) error {
+	own, err := f.own()
+	if err != nil {
+		return err
+	}
+	f.adapters = adapterNames(own)
 	list, err := f.load(args, o)
 	if err != nil {
 		return mistyped(args, err)
 	}
-	if err := f.as(list); err != nil {
+	foreign, err := f.foreign(own, o)
+	if err != nil {
 		return err
+	}
+	asked, err := f.as(list, foreign)
+	if err != nil {
+		return err
+	}
+	if !asked && f.wholeLibrary(args) {
+		foreign = nil
 	}
 	sink, finish, err := f.sinks(len(list), o)
 	if err != nil {
@@ -88,7 +104,9 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 		defer timer.Stop()
 	}
 	began := time.Now()
-	summary, runErr := f.runner(sink, end, o).Run(ctx, list)
+	runner := f.runner(sink, end, o)
+	runner.Foreign = foreign
+	summary, runErr := runner.Run(ctx, list)
 	counted := tally(summary)
 	counted.Seed, counted.Elapsed, counted.Interrupted = f.seed, time.Since(began), len(summary.Results) < len(list)
 	if err := finish(counted); err != nil {
@@ -124,20 +142,35 @@ func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outsid
 	return r
 }
 
-// as makes every scenario push as --client says.
-func (f runFlags) as(list []*scenarios.Scenario) error {
+// as makes every scenario push as --client says, and tells whether that is a client
+// of others.
+func (f runFlags) as(list []*scenarios.Scenario, foreign *scenarios.Foreign) (asked bool, err error) {
 	if f.client == "" {
-		return nil
+		return false, nil
 	}
-	if _, err := findEra(f.client); err != nil {
-		return err
+	names := adapterNames(foreign.Adapters)
+	era, adapter := f.client, ""
+	if slices.Contains(names, f.client) {
+		era, adapter = "", f.client
+	} else if _, err := findEra(f.client); err != nil {
+		if near := nearest(f.client, names); near != "" {
+			return false, usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
+		}
+		return false, err
 	}
 	for i, s := range list {
 		changed := *s
-		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = f.client, "", "", nil
+		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
 		list[i] = &changed
 	}
-	return nil
+	return adapter != "", nil
+}
+
+// wholeLibrary reports whether the built-in library was chosen as it stands: then
+// clients of others are left out, unless a flag asks for them.
+func (f runFlags) wholeLibrary(args []string) bool {
+	named := slices.DeleteFunc(append(slices.Clone(f.names), args...), func(name string) bool { return name == "all" })
+	return len(named) == 0 && len(f.require) == 0 && len(f.clients) == 0
 }
 
 // sinks are the reports that the flags ask for. finish ends them.

@@ -18,6 +18,7 @@ type selection struct {
 	names     []string // --scenario
 	run, skip string
 	labels    []string
+	adapters  []string // names of the user's own adapters
 }
 
 func (s *selection) flags(f *pflag.FlagSet) {
@@ -38,7 +39,7 @@ func (s *selection) load(args []string, o outside) ([]*scenarios.Scenario, error
 	if err != nil {
 		return nil, err
 	}
-	loader := scenarios.Loader{Files: scenarios.Dir(""), Env: o.env}
+	loader := scenarios.Loader{Files: scenarios.Dir(""), Env: o.env, Clients: s.adapters}
 	list, err := loader.Load(append(slices.Clone(s.names), args...)...)
 	if err != nil {
 		return nil, loadError(err)

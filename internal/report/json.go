@@ -198,12 +198,23 @@ func (j *JSON) write(event any) {
 	if j.err != nil {
 		return
 	}
+	line, err := EncodeJSON(event)
+	if j.err = err; err == nil {
+		_, j.err = j.w.Write(line)
+	}
+}
+
+// EncodeJSON is v as one line of JSON that commands no terminal, with the line's end.
+//
+// Errors: those of encoding/json.
+func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if j.err = enc.Encode(event); j.err == nil {
-		_, j.err = j.w.Write(escapeUnprintable(b.Bytes()))
+	if err := enc.Encode(v); err != nil {
+		return nil, err
 	}
+	return escapeUnprintable(b.Bytes()), nil
 }
 
 // escapeUnprintable writes those characters as JSON escapes that encoding/json

@@ -54,11 +54,16 @@ type Result struct {
 	Names map[digest.Digest]string
 	// Invariants are the standing invariants that were checked, in order.
 	Invariants []Invariant
-	Fired      []Count       // how often each declared fault struck
-	Ending     string        // what the client said last: "pushed" or its error
-	Elapsed    time.Duration // real time
-	Virtual    time.Duration // the scenario's own time
-	Again      string        // the command that runs it again
+	Fired      []Count // how often each declared fault struck
+	Ending     string  // what the client said last: "pushed" or its error
+	// Said is what the client told its user, a line each, in order. It may be cut
+	// short, and then says so.
+	Said []string
+	// Held is what the registry held when the last push had ended.
+	Held    []Holding
+	Elapsed time.Duration // real time
+	Virtual time.Duration // the scenario's own time
+	Again   string        // the command that runs it again
 	// Files are what the run left for a closer look, by path.
 	Files []string
 	// Secrets are strings that must stand in no report; see Run.
@@ -85,6 +90,12 @@ type Invariant struct {
 	Holds  bool
 	Waived string // the reason it was waived, or the era's known deviation
 	Detail string // what broke it
+}
+
+// A Holding is one thing that a registry was asked for after a push.
+type Holding struct {
+	What string // "team/app:v1", "layer1", "open uploads"
+	Is   string // "schema2 3f2c…, whole", "intact", "absent", "0"
 }
 
 // A Count says how often a fault struck.

@@ -26,8 +26,22 @@ func (r Result) scrubbed(s *wire.Scrubber) Result {
 		invariants[i] = v
 	}
 	r.Invariants = invariants
+	said := make([]string, len(r.Said))
+	for i, line := range r.Said {
+		said[i] = s.Text(line)
+	}
+	r.Said = said
+	held := make([]Holding, len(r.Held))
+	for i, h := range r.Held {
+		held[i] = Holding{What: s.Text(h.What), Is: s.Text(h.Is)}
+	}
+	r.Held = held
 	return r
 }
+
+// Scrubbed is r, free of secrets and the same on every run, for a writer outside
+// this package. Its text may still have control characters: see Visible.
+func (r Result) Scrubbed() Result { return r.scrubbed(newScrubber(r.Secrets)) }
 
 func newScrubber(secrets []string) *wire.Scrubber {
 	s := wire.NewScrubber(secrets...)

@@ -66,6 +66,7 @@ const (
 	bestFarewell  = 10 * time.Second
 	bestSlowest   = 4 << 10  // bytes a second; a slower upload is given up
 	bestReckoned  = 32 << 10 // bytes a second that an upload may well take; see outlives
+	bestMany      = 24       // blobs of an image; with more, the small ones save a request each
 	bestErrorBody = 64 << 10 // what is read of an answer
 )
 

@@ -11,6 +11,6 @@ func (c *Client) keepConnections(t *http.Transport) {
 	t.MaxIdleConnsPerHost = 16
 	t.IdleConnTimeout = 0 // they are closed with the endpoint
 	t.DisableCompression = true
-	t.WriteBufferSize, t.ReadBufferSize = 64<<10, 16<<10
+	t.WriteBufferSize, t.ReadBufferSize = 16<<10, 8<<10
 	t.ExpectContinueTimeout = time.Second
 }

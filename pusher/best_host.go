@@ -62,9 +62,6 @@ func (c *call) title() string {
 	return c.method + " " + address
 }
 
-// key is the same for calls that ask the same.
-func (c *call) key() string { return c.title() + " " + c.header.Get("Content-Range") + " " + c.about }
-
 // do makes a call, again and again where that may help. What was answered at last
 // is no error, whatever it says.
 //
@@ -161,7 +158,7 @@ func (h *bestHost) follow(ctx context.Context, c call, auth string) (*answer, er
 		if c.bare || !h.own(u) {
 			value = ""
 		}
-		a, err := h.once(ctx, c, value)
+		a, err := h.once(ctx, c, u, value)
 		if err != nil || a.status < 300 || a.status > 399 {
 			return a, err
 		}
@@ -237,17 +234,18 @@ func (h *bestHost) outlive(ctx context.Context) (held context.Context, release f
 	}
 }
 
-// once sends one request and reads its answer.
-func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, error) {
-	begun, err := h.gate.pass(ctx, c.title())
+// once sends one request to an address, which is the call's, and reads its answer.
+func (h *bestHost) once(ctx context.Context, c call, to *url.URL, auth string) (*answer, error) {
+	title := c.title()
+	begun, err := h.gate.pass(ctx, title)
 	if err != nil {
 		return nil, err
 	}
 	defer begun()
-	arrive, depart := h.gate.arrival(c.title())
+	arrive, depart := h.gate.arrival(title)
 	defer depart()
-	if err := h.count(c); err != nil {
-		return nil, &bestError{c.title(), err}
+	if err := h.count(c, title); err != nil {
+		return nil, &bestError{title, err}
 	}
 	if c.opens {
 		held, release := h.outlive(ctx)
@@ -265,60 +263,73 @@ func (h *bestHost) once(ctx context.Context, c call, auth string) (*answer, erro
 		},
 		GotFirstResponseByte: arrive,
 	})
-	req, sent, err := h.request(ctx, c, auth)
+	req, sent, err := h.request(ctx, c, to, auth)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { <-sent }()
+	if sent != nil {
+		defer func() { <-sent }()
+	}
 	resp, err := h.job.Transport.RoundTrip(req)
 	if err != nil {
-		return nil, &bestError{c.title(), err}
+		return nil, &bestError{title, err}
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	h.mu.Lock()
 	h.reached = true
 	h.mu.Unlock()
-	release := h.gate.weigh(c.title(), resp, h.job.Clock.Now())
+	release := h.gate.weigh(title, resp, h.job.Clock.Now())
 	depart()
-	a := &answer{status: resp.StatusCode, header: resp.Header, request: c.title(), address: c.address}
+	return h.read(c, title, resp, release)
+}
+
+// read reads an answer, and has release judge it.
+func (h *bestHost) read(c call, title string, resp *http.Response, release func(*answer)) (*answer, error) {
+	a := &answer{status: resp.StatusCode, header: resp.Header, request: title, address: c.address}
 	limit := int64(bestErrorBody)
 	if c.method == http.MethodGet && resp.StatusCode == http.StatusOK {
 		limit = configLimit
 	}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+	var err error
+	if resp.Body != http.NoBody {
+		a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+	}
 	a.read()
 	release(a)
 	if err != nil && c.method == http.MethodGet && a.status == http.StatusOK {
-		return nil, &bestError{c.title(), err} // of every other answer the head says all
+		return nil, &bestError{title, err} // of every other answer the head says all
 	}
 	return a, nil
 }
 
 // request makes the request of a call. sent is closed when its body is no longer
-// read.
-func (h *bestHost) request(ctx context.Context, c call, auth string) (*http.Request, <-chan struct{}, error) {
-	done := make(chan struct{})
+// read; nil where that is nothing to be waited for.
+func (h *bestHost) request(ctx context.Context, c call, to *url.URL, auth string) (req *http.Request, sent <-chan struct{}, err error) {
 	var body io.Reader
 	switch {
 	case c.stream != nil:
 		r, err := c.stream()
+		if errors.Is(err, errLocal) {
+			return nil, nil, &bestError{c.title(), err}
+		}
 		if err != nil {
 			return nil, nil, &bestError{c.title(), fmt.Errorf("%w: %w", errLocal, err)}
 		}
-		body = &closingBody{ReadCloser: r, closed: done}
+		body = r
+		if _, streams := r.(*sumBody); streams {
+			done := make(chan struct{})
+			body, sent = &closingBody{ReadCloser: r, closed: done}, done
+		}
 	case c.small != nil:
 		body = bytes.NewReader(c.small)
-		close(done)
-	default:
-		close(done)
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, c.address, body)
-	if err != nil {
+	if req, err = http.NewRequestWithContext(ctx, c.method, "", body); err != nil {
 		if closer, ok := body.(io.Closer); ok {
 			_ = closer.Close()
 		}
 		return nil, nil, &bestError{c.title(), &finalError{err}}
 	}
+	req.URL, req.Host = to, to.Host
 	for name, values := range c.header {
 		req.Header[name] = values
 	}
@@ -328,7 +339,7 @@ func (h *bestHost) request(ctx context.Context, c call, auth string) (*http.Requ
 	if c.stream != nil {
 		req.ContentLength = c.size
 	}
-	return req, done, nil
+	return req, sent, nil
 }
 
 // A closingBody says when the transport is done with it.
@@ -348,13 +359,14 @@ func (b *closingBody) Close() error {
 	return err
 }
 
-// count notes a request, and refuses one too many.
-func (h *bestHost) count(c call) error {
+// count notes a request, and refuses one too many of those that ask the same.
+func (h *bestHost) count(c call, title string) error {
+	key := title + " " + c.header.Get("Content-Range") + " " + c.about
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.counts[c.key()] >= bestRequests {
+	if h.counts[key] >= bestRequests {
 		return errOften
 	}
-	h.counts[c.key()]++
+	h.counts[key]++
 	return nil
 }

@@ -124,16 +124,24 @@ func (p *bestPush) holds(ctx context.Context, reference string, m manifest) (boo
 // blobs makes sure that the registry has every blob, several at once. The first
 // that fails ends the others.
 func (p *bestPush) blobs(ctx context.Context, list []*bestBlob) error {
-	return p.job.eachAtOnce(ctx, list, p.blob)
+	many := len(list) > bestMany
+	return p.job.eachAtOnce(ctx, list, func(ctx context.Context, b *bestBlob) error {
+		return p.blob(ctx, b, many && b.Size <= smallBlob)
+	})
 }
 
 // blob makes sure that the registry has one blob: by asking, by mounting, or by
-// sending it.
-func (p *bestPush) blob(ctx context.Context, b *bestBlob) error {
+// sending it. One of many small ones is mounted from where it is to go, which asks for
+// it and opens a session in one request; a registry that does not mount is sent it
+// again, which costs little.
+func (p *bestPush) blob(ctx context.Context, b *bestBlob, oneOfMany bool) error {
 	if _, known := p.done.get(b.Digest); known || b.foreign {
 		return nil
 	}
 	from := p.source(b.Digest)
+	if from == "" && oneOfMany {
+		from = p.job.Name.Remote
+	}
 	if from == "" {
 		there, err := p.stat(ctx, b)
 		if err != nil {

@@ -1,9 +1,12 @@
 package pusher
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
+	"io"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -65,6 +68,29 @@ func (s *sum) verify() error {
 		return fmt.Errorf("%w: its bytes have digest %s, not %s; load it again", errLocal, got, s.want)
 	}
 	return nil
+}
+
+// smallBlob is the largest blob that is read and verified before any of it is sent, bytes:
+// it leaves in one piece with the head of its request.
+const smallBlob = 48 << 10
+
+// wholeBody is a small blob as a body. It closes the file.
+func wholeBody(file io.ReadCloser, d digest.Digest, size int64) (io.ReadCloser, error) {
+	data := make([]byte, size)
+	n, err := io.ReadFull(file, data)
+	_ = file.Close() // read only
+	s := newSum(d, size)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, s.short(int64(n))
+	case err != nil:
+		return nil, err
+	}
+	s.hash.Write(data)
+	if err := s.verify(); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 // short is the error of a blob that ends too early.

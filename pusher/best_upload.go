@@ -103,6 +103,10 @@ func (u *bestUpload) open(ctx context.Context) (done bool, err error) {
 		case err != nil && ctx.Err() != nil:
 			return false, err
 		case err == nil && a.status == http.StatusCreated:
+			if from == u.job.Name.Remote {
+				u.tell(u.blob, "Layer already exists")
+				return true, nil
+			}
 			u.tell(u.blob, "Mounted from "+from)
 			return true, nil
 		case err == nil && a.status == http.StatusAccepted:
@@ -266,6 +270,10 @@ func (u *bestUpload) transfer(ctx context.Context, method, address string, to in
 			file, err := u.blob.open()
 			if err != nil {
 				return nil, err
+			}
+			if from == 0 && to == u.blob.Size && to <= smallBlob {
+				u.progress()(0)
+				return wholeBody(file, u.blob.Digest, to)
 			}
 			return newSumBody(file, u.sum, from, to, u.progress())
 		}

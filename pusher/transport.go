@@ -174,7 +174,8 @@ type headerTransport struct {
 // RoundTrip implements http.RoundTripper: "RoundTrip should not modify the
 // request", so it sends a copy.
 func (t *headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req.Clone(req.Context())
+	out := req.WithContext(req.Context())
+	out.Header = req.Header.Clone()
 	out.Header["User-Agent"] = append(slices.Clone(out.Header["User-Agent"]), t.agent)
 	for name, values := range t.header {
 		out.Header[name] = append(slices.Clone(out.Header[name]), values...) // appended, never replaced (P-136)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,13 +31,13 @@ func OpenLayout(ctx context.Context, folderPath string) (*Store, []Loaded, error
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Store{name: "layout " + folderPath, bound: defaultBounds, layout: root}
 	m := newMemory()
-	s.disk = disk{files: over{m, root}, changes: m}
+	o := over{m, &layoutFolder{Root: root, blobs: map[string]*os.Root{}}}
+	s := &Store{name: "layout " + folderPath, bound: defaultBounds, layout: o.layout, disk: disk{files: o, changes: m}}
 	_ = s.prepare() // there is nothing that could go wrong with an empty memory
 	loaded, err := s.loadLayoutInPlace(ctx, folderPath)
 	if err != nil {
-		return nil, nil, errors.Join(err, root.Close())
+		return nil, nil, errors.Join(err, s.Close())
 	}
 	return s, loaded, nil
 }
@@ -52,13 +53,61 @@ func (s *Store) loadLayoutInPlace(ctx context.Context, name string) ([]Loaded, e
 		return nil, err
 	}
 	defer b.discard()
-	return s.loadTree(ctx, name, b, &folder{source: name, root: s.layout, batch: b, files: map[string]stagedFile{}})
+	return s.loadTree(ctx, name, b, &folder{source: name, root: s.layout.Root, batch: b, files: map[string]stagedFile{}})
+}
+
+// A layoutFolder is the folder of a layout. It is safe for concurrent use.
+type layoutFolder struct {
+	*os.Root
+	mu    sync.Mutex          // guards blobs
+	blobs map[string]*os.Root // of each algorithm, once it was asked for
+}
+
+// at is a root that is near to a blob, and the blob's name in it: to walk there from
+// the top takes three steps for every blob.
+func (f *layoutFolder) at(name string) (*os.Root, string) {
+	dir, file := path.Split(name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	near, ok := f.blobs[dir]
+	if !ok {
+		near, _ = f.OpenRoot(path.Clean(dir)) // where there is none, the top says why
+		f.blobs[dir] = near
+	}
+	if near == nil {
+		return f.Root, name
+	}
+	return near, file
+}
+
+// Close implements io.Closer.
+func (f *layoutFolder) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.Root.Close()
+	for _, near := range f.blobs {
+		if near != nil {
+			err = errors.Join(err, near.Close())
+		}
+	}
+	return err
+}
+
+// blob opens a blob by its name in the layout, and stat looks at it.
+func (f *layoutFolder) blob(name string) (*os.File, error) {
+	near, file := f.at(name)
+	return near.Open(file)
+}
+
+func (f *layoutFolder) stat(name string) (fs.FileInfo, error) {
+	near, file := f.at(name)
+	return near.Stat(file)
 }
 
 // over is a memory over the blobs of a layout.
 type over struct {
 	*memory
-	layout *os.Root
+	layout *layoutFolder
 }
 
 // Open implements fs.FS. What comes from the layout is an *os.File.
@@ -67,7 +116,7 @@ func (o over) Open(name string) (fs.File, error) {
 	if err == nil || !strings.HasPrefix(name, "blobs/") {
 		return f, err
 	}
-	file, err := o.layout.Open(name)
+	file, err := o.layout.blob(name)
 	if err != nil { // a nil *os.File would be an fs.File
 		return nil, err
 	}
@@ -77,7 +126,7 @@ func (o over) Open(name string) (fs.File, error) {
 // Stat implements fs.StatFS.
 func (o over) Stat(name string) (fs.FileInfo, error) {
 	if strings.HasPrefix(name, "blobs/") {
-		if info, err := o.layout.Stat(name); err == nil {
+		if info, err := o.layout.stat(name); err == nil {
 			return info, nil
 		}
 	}
@@ -99,7 +148,7 @@ func (l *layoutLoad) unread(manifest string, d Descriptor, diffID digest.Digest)
 		}
 	}
 	name := path.Join(v1.ImageBlobsDir, d.Digest.Algorithm().String(), d.Digest.Encoded())
-	info, err := l.batch.store.layout.Stat(name)
+	info, err := l.batch.store.layout.stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return part{}, &absentError{l.fail(name, "it is missing, and "+manifest+" names it", adviceComplete)}

@@ -55,9 +55,9 @@ type Store struct {
 	name    string // for errors: "store /var/lib/images"
 	disk    disk
 	bound   bounds
-	lock    *flock.Flock // nil in memory
-	layout  *os.Root     // whose blobs are the store's too; nil for none (OpenLayout)
-	folders atomic.Int64 // so many were made below tmp, for their names
+	lock    *flock.Flock  // nil in memory
+	layout  *layoutFolder // whose blobs are the store's too; nil for none (OpenLayout)
+	folders atomic.Int64  // so many were made below tmp, for their names
 
 	// mu guards tags, indexes, and graph and blobs on disk: whoever publishes or deletes
 	// holds it for writing, whoever opens or reads a few of their files for reading.

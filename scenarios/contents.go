@@ -23,6 +23,8 @@ type content struct {
 	tar     int64         // of the uncompressed tar
 	payload int64         // what the scenario calls its size; 0 when it does not say
 	empty   bool          // a layer without changes
+	of      digest.Digest // of the manifest that names it; set where several do
+	foreign bool          // it lives at a URL of its own, and may be left there
 }
 
 // shownAs tells whether an ID that was shown is this layer's: docker shows the
@@ -40,7 +42,11 @@ func (l content) shownAs(id string) bool {
 // bytes.
 type contents struct {
 	layers []content
-	tops   map[string]string // tag → name of its top layer; none is the image's own
+	// index is what a tag names where the image is pushed as part of one, and below
+	// what must be in the registry before; "" and nil else.
+	index digest.Digest
+	below []content
+	tops  map[string]string // tag → name of its top layer; none is the image's own
 	// prefix is the digest of the first n bytes of a layer's blob; "" when it has
 	// fewer. nil knows none.
 	prefix func(layer int, n int64) digest.Digest

@@ -122,9 +122,19 @@ func (d *decoder) clientFields(c *Client, adapters *[]string) []field {
 		{"meta", func(v *node) { c.Meta = d.textMap(v, "meta") }},
 		{"trust-key", func(v *node) { c.TrustKey = d.oneOf(v, "trust-key", "generated") }},
 		{"concurrency", func(v *node) { c.Concurrency = d.positive(v, "concurrency") }},
+		{"platform", func(v *node) { c.Platform = d.platform(v) }},
+		{"allow-nondistributable-artifacts", func(v *node) { c.Foreign = d.boolean(v, "allow-nondistributable-artifacts") }},
 		{"chunk", func(v *node) { c.Chunk = d.size(v, "chunk") }},
 		{"clock", func(v *node) { c.Clock = d.duration(v, "clock") }},
 	}
+}
+
+func (d *decoder) platform(n *node) string {
+	s := d.sentence(n, "platform")
+	if _, err := pusher.ParsePlatform(s); err != nil && s != "" {
+		d.fail(n.at, "", "platform: %v", err)
+	}
+	return s
 }
 
 // login reads "user:password".

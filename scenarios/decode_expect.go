@@ -32,10 +32,11 @@ func (d *decoder) state(n *node, part string) *State {
 	s := &State{}
 	d.block(n, "registry", part, []field{
 		{"tags", func(v *node) {
-			s.Tags = d.stateMap(v, "tags", part+".tags", "pushed", "absent", "unchanged", "schema1", "schema2", "oci", "broken")
+			s.Tags = d.stateMap(v, "tags", part+".tags", "pushed", "absent", "unchanged", "schema1", "schema2", "oci", "list", "index", "broken")
 		}},
 		{"blobs", func(v *node) { s.Blobs = d.stateMap(v, "blobs", part+".blobs", "intact", "present", "absent") }},
 		{"uploads", func(v *node) { s.Uploads = d.rangeOf(v, "uploads", plain) }},
+		{"referrers", func(v *node) { s.Referrers = d.rangeOf(v, "referrers", plain) }},
 		{"schema1", func(v *node) { s.Schema1 = d.schema1State(v, part+".schema1") }},
 		{"v1", func(v *node) { s.V1 = d.stateMap(v, "v1", part+".v1", "complete", "incomplete", "absent") }},
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
 )
 
 // registries reads one registry or a list of them.
@@ -126,6 +127,10 @@ func (d *decoder) image(n *node) Image {
 		{"media", func(v *node) { i.Media = d.oneOf(v, "media", "docker", "oci") }},
 		{"identical", func(v *node) { i.Identical = d.layerGroups(v) }},
 		{"foreign", func(v *node) { i.Foreign = d.layerNumbers(v, "foreign") }},
+		{"platforms", func(v *node) { i.Platforms = d.platforms(v, "platforms") }},
+		{"missing", func(v *node) { i.Missing = d.platforms(v, "missing") }},
+		{"annotations", func(v *node) { i.Annotations = d.textMap(v, "annotations") }},
+		{"subject", func(v *node) { i.Subject = d.sentence(v, "subject") }},
 		{"file", func(v *node) { i.File = d.sentence(v, "file") }},
 		{"tags", func(v *node) { i.Tags = d.localTags(v) }},
 	})
@@ -139,6 +144,24 @@ func (d *decoder) image(n *node) Image {
 		d.fail(n.at, "", "number is %d and layers has %d", number, len(i.Layers))
 	}
 	return i
+}
+
+// platforms reads a list of platforms, each once.
+func (d *decoder) platforms(n *node, what string) []string {
+	var list []string
+	for _, s := range d.texts(n, what) {
+		if s == "" {
+			continue
+		}
+		if _, err := pusher.ParsePlatform(s); err != nil {
+			d.fail(n.at, "", "%s: %v", what, err)
+		}
+		if slices.Contains(list, s) {
+			d.fail(n.at, "", "%s has %s twice", what, s)
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 // layerGroups reads [layer1, layer3], or a list of such lists.

@@ -104,6 +104,10 @@ func encodeImage(i Image) *node {
 	if i.Foreign != nil {
 		b.put("foreign", layerNames(i.Foreign))
 	}
+	b.texts("platforms", i.Platforms)
+	b.texts("missing", i.Missing)
+	b.textMap("annotations", i.Annotations)
+	b.text("subject", i.Subject)
 	b.text("file", i.File)
 	if i.Tags != nil {
 		b.put("tags", encodeTags(i))
@@ -140,6 +144,7 @@ func layerNames(numbers []int) *node {
 func encodeClient(c Client) *node {
 	var b mapping
 	b.text("era", c.Era)
+	b.text("adapter", c.Adapter)
 	b.texts("run", c.Run)
 	if c.Login != nil {
 		b.put("login", textNode(c.Login.User+":"+c.Login.Password))
@@ -151,12 +156,14 @@ func encodeClient(c Client) *node {
 	b.textMap("meta", c.Meta)
 	b.text("trust-key", c.TrustKey)
 	b.whole("concurrency", int64(c.Concurrency))
+	b.text("platform", c.Platform)
+	b.yes("allow-nondistributable-artifacts", c.Foreign)
 	if c.Chunk > 0 {
 		b.put("chunk", plainNode(formatSize(c.Chunk)))
 	}
 	b.time("clock", c.Clock)
 	switch {
-	case c.Adapter != "":
+	case len(b.entries) == 1 && c.Adapter != "":
 		return textNode(c.Adapter)
 	case len(b.entries) == 1 && c.Era != "":
 		return textNode(c.Era)

@@ -96,6 +96,7 @@ func encodeState(s *State) *node {
 	b.textMap("tags", s.Tags)
 	b.textMap("blobs", s.Blobs)
 	b.span("uploads", s.Uploads, plain)
+	b.span("referrers", s.Referrers, plain)
 	if s.Schema1 != nil {
 		var one mapping
 		one.text("signature", s.Schema1.Signature)

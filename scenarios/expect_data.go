@@ -72,11 +72,12 @@ type Range struct{ Min, Max int64 }
 
 // A State is what the registry must hold in the end.
 type State struct {
-	Tags    map[string]string // tag, or repository:tag → pushed, absent, unchanged, schema1, schema2, oci, broken
-	Blobs   map[string]string // content name or digest → intact, present, absent
-	Uploads *Range            // open sessions
-	Schema1 *Schema1State
-	V1      map[string]string // layer, or "image" for all of them → complete, incomplete, absent
+	Tags      map[string]string // tag, or repository:tag → pushed, absent, unchanged, schema1, schema2, oci, broken
+	Blobs     map[string]string // content name or digest → intact, present, absent
+	Uploads   *Range            // open sessions
+	Referrers *Range            // manifests that refer to the subject of the image, by whichever list there is
+	Schema1   *Schema1State
+	V1        map[string]string // layer, or "image" for all of them → complete, incomplete, absent
 }
 
 // A Schema1State is about the signed manifest that the pushed tag names.

@@ -27,12 +27,22 @@ func (j *judge) registry() {
 			j.fail("registry.uploads", "", "%d upload sessions are open, not %s", n, formatRange(*x.Uploads, plain))
 		}
 	}
+	if x.Referrers != nil && !in(int64(j.p.after.referrers), *x.Referrers) {
+		j.fail("registry.referrers", "", "%s to the subject, not %s", count(j.p.after.referrers, "manifest refers", "manifests refer"), formatRange(*x.Referrers, plain))
+	}
 	if x.Schema1 != nil {
 		j.schema1(*x.Schema1)
 	}
 	for _, name := range sortedKeys(x.V1) {
 		j.v1(name, x.V1[name])
 	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // tagKey is how states name a tag of the pushed repository, or of another.
@@ -97,6 +107,9 @@ func isImage(t tagState, c *contents, top string) string {
 	}
 	if t.format == "v1" || t.image != "" {
 		return sameIDs(t.images, layers)
+	}
+	if t.format == "list" || t.format == "index" {
+		return indexIs(t, c)
 	}
 	if len(t.layers) != len(layers) {
 		return fmt.Sprintf("it has %d layers, not %d", len(t.layers), len(layers))

@@ -94,6 +94,8 @@ func optionLack(s *Scenario) lack {
 		{c.Chunk > 0, "a chunk size"},
 		{c.Clock != 0, "a clock that is wrong"},
 		{s.Image.Tags != nil, "local tags"},
+		{c.Platform != "" || len(s.Image.Platforms) > 0, "an image for several platforms"},
+		{len(s.Image.Foreign) > 0 || len(s.Image.Annotations) > 0 || s.Image.Subject != "", "a manifest of its own"},
 		{slices.ContainsFunc(s.Steps, pushesAllTags), "a push of all tags"},
 	} {
 		if o.asked {

@@ -131,15 +131,18 @@ func (p *seenPush) committed() (string, bool) {
 
 // blobsFirst: what a manifest names was confirmed before.
 func blobsFirst(p *seenPush) []finding {
-	confirmed := map[digest.Digest]bool{}
+	confirmed, held := map[digest.Digest]bool{}, map[digest.Digest]bool{}
 	var found []finding
 	for _, e := range p.trace {
 		switch {
 		case confirms(e):
 			confirmed[e.content] = true
+		case e.Route.Digest != "" && (e.Route.Op == wire.OpManifestPut || e.Route.Op == wire.OpManifestHead) && e.succeeded():
+			confirmed[e.Route.Digest] = true
+			held[e.Route.Digest] = held[e.Route.Digest] || e.Route.Op == wire.OpManifestHead // with all below it
 		case e.Route.Op == wire.OpManifestPut && e.Route.Tag != "" && e.reached():
-			for _, l := range p.chain(e.Route.Tag) {
-				if !confirmed[l.digest] {
+			for _, l := range p.needed(e.Route.Tag) {
+				if !confirmed[l.digest] && !held[l.of] && !l.foreign {
 					found = append(found, finding{
 						broken: fmt.Sprintf("the manifest of tag %s was put before %s was confirmed", e.Route.Tag, l.name), seq: e.Seq,
 					})
@@ -165,6 +168,14 @@ func confirms(e seen) bool {
 	default:
 		return false
 	}
+}
+
+// needed is what must be there before the manifest or the index of a tag is.
+func (p *seenPush) needed(tag string) []content {
+	if p.top(tag) == "" && p.contents.below != nil {
+		return p.contents.below
+	}
+	return p.chain(tag)
 }
 
 // chain are the layers of a tag, bottom first.

@@ -131,6 +131,7 @@ func TestEveryBuiltInScenarioCanFail(t *testing.T) {
 	t.Parallel()
 	maps.Copy(witnesses, faultWitnesses)
 	maps.Copy(witnesses, eraWitnesses)
+	maps.Copy(witnesses, indexWitnesses)
 	maps.Copy(witnesses, neighbours())
 	used := map[string]int{} // how many scenarios the witnesses of a key were for
 	for _, s := range List() {

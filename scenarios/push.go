@@ -17,6 +17,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // push does one push and notes all that is seen of it.
@@ -103,6 +104,10 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 	if l := w.s.Client.Login; l != nil {
 		o.Credentials = pusher.Credentials{Username: l.User, Password: l.Password}
 	}
+	var err error
+	if o.Platform, err = w.platform(); err != nil {
+		return &pusher.Result{}, err
+	}
 	if step.Verb != VerbCancel {
 		return w.client.Push(ctx, local, tag, o)
 	}
@@ -157,14 +162,14 @@ func (w *world) tagLocally(local, tag string) error {
 		if strings.Contains(tag, ":") {
 			return nil // a digest reference is never in the local map here
 		}
-		return w.store.Tag(local, tag, top)
+		return w.store.TagIndex(local, tag, top, w.index)
 	}
 	for _, name := range sortedKeys(w.s.Image.Tags) {
-		id := top
+		id, index := top, w.index
 		if n := w.s.Image.Tags[name]; n > 0 {
-			id = w.contents.layers[n-1].id
+			id, index = w.contents.layers[n-1].id, ""
 		}
-		if err := w.store.Tag(local, name, id); err != nil {
+		if err := w.store.TagIndex(local, name, id, index); err != nil {
 			return err
 		}
 	}
@@ -192,6 +197,10 @@ func (w *world) question(p *seenPush) question {
 	for _, l := range p.contents.layers {
 		q.blobs = append(q.blobs, l.digest)
 		q.images = append(q.images, l.v1ID)
+	}
+	if name := w.s.Image.Subject; name != "" {
+		subject, _ := image.Subject(name)
+		q.subject = subject.Digest
 	}
 	if st := p.expect.Registry; st != nil {
 		for _, tag := range sortedKeys(st.Tags) {

@@ -100,8 +100,14 @@ type Image struct {
 	Layers    []int64 // sizes in bytes, bottom first; 0 is a layer without changes
 	Media     string  // "docker" (""), "oci"
 	Identical [][]int // groups of layer numbers, from 1, that share one content
-	Foreign   []int   // numbers of layers that are not pushed
-	File      string  // an archive or layout, instead of Layers
+	Foreign   []int   // numbers of layers that live at a URL of their own
+	// Platforms make the image one for each, behind an index: "linux/arm64". The
+	// first has the layers that tests speak of, unless the client names another.
+	Platforms   []string
+	Missing     []string          // those of Platforms that the index names and the client has not
+	Annotations map[string]string // of each manifest and of the index; OCI
+	Subject     string            // name of a made-up manifest that the image refers to; OCI
+	File        string            // an archive or layout, instead of Layers
 	// Tags is the local map: tag → number of its top layer, 0 being the image's own.
 	// nil tags what the steps push; empty leaves the repository unknown.
 	Tags map[string]int
@@ -120,6 +126,9 @@ type Client struct {
 	V2Only   bool              // --disable-legacy-registry
 	Meta     map[string]string // X-Meta-* headers
 	TrustKey string            // "generated" ("")
+
+	Platform string // pushed of an index, or held by a docker that has no indexes; "" is what the era does
+	Foreign  bool   // --allow-nondistributable-artifacts
 
 	Concurrency int
 	Chunk       int64         // bytes; 0 is the era's own

@@ -97,20 +97,26 @@ type registryState struct {
 	blobs   map[digest.Digest]blobState
 	images  map[string]string // V1: image ID → complete, incomplete, absent
 	uploads int               // open sessions; -1 when unknown
+	// referrers are how many manifests are known to refer to the image's subject: by the
+	// registry's list, or by the one under the fallback tag.
+	referrers int
 }
 
 // A tagState is what a tag names.
 type tagState struct {
-	found   bool
-	digest  digest.Digest // of the manifest's bytes, or "" over V1
-	image   string        // V1: the image's ID
-	format  string        // "schema1", "schema2", "oci", "list", "index", "v1"
-	layers  []digest.Digest
-	images  []string      // schema 1 and V1: image IDs, base first
-	payload digest.Digest // of a schema 1 payload
-	signed  string        // of schema 1: "valid" or what is wrong with it
-	empty   int           // layers without content, of schema 1
-	broken  string        // what is missing behind it; "" when it is whole
+	found     bool
+	digest    digest.Digest // of the manifest's bytes, or "" over V1
+	image     string        // V1: the image's ID
+	format    string        // "schema1", "schema2", "oci", "list", "index", "v1"
+	layers    []digest.Digest
+	foreign   []bool        // of layers: it lives elsewhere
+	images    []string      // schema 1 and V1: image IDs, base first
+	payload   digest.Digest // of a schema 1 payload
+	signed    string        // of schema 1: "valid" or what is wrong with it
+	empty     int           // layers without content, of schema 1
+	broken    string        // what is missing behind it; "" when it is whole
+	parts     []tagState    // of a list or an index: what it names, in order
+	statement bool          // part of an index that is no image
 }
 
 // A blobState is what a registry shows of a blob.

@@ -69,10 +69,6 @@ func registryLack(s *Scenario) lack {
 	switch {
 	case s.Cleanup:
 		return lack{"cleanup", "needs cleanup, which is not in this version"}
-	case s.Image.Media == "oci":
-		return lack{"oci", "needs an OCI image, which no era of this version pushes"}
-	case len(s.Image.Foreign) > 0:
-		return lack{"foreign layers", "needs foreign layers, which no era of this version knows"}
 	}
 	return lack{}
 }

@@ -80,6 +80,8 @@ type question struct {
 	repo   string   // of the blobs
 	blobs  []digest.Digest
 	images []string // V1 IDs
+	// subject is whose referrers are counted; "" is nobody's.
+	subject digest.Digest
 	// names is whether only what the tags name is asked for, not whether it is whole.
 	names bool
 }
@@ -105,6 +107,9 @@ func (i inspector) look(ctx context.Context, q question) registryState {
 		if s := i.registry.Storage(); s != nil {
 			st.uploads = s.OpenUploads("")
 		}
+	}
+	if q.subject != "" && i.registry != nil {
+		st.referrers = i.referrers(ctx, q.repo, q.subject)
 	}
 	if i.v1 != nil {
 		for _, id := range q.images {
@@ -138,8 +143,11 @@ func (i inspector) tag(ctx context.Context, repo, tag string, deep bool) tagStat
 		return tagState{found: true, broken: fmt.Sprintf("its manifest cannot be read: the registry answers %d", w.status)}
 	}
 	t := readManifest(w.header.Get("Content-Type"), body.Bytes())
+	if deep && (t.format == "list" || t.format == "index") {
+		i.parts(ctx, repo, &t, body.Bytes())
+	}
 	for n, d := range t.layers {
-		if deep && t.broken == "" && !i.blob(ctx, repo, d).intact {
+		if deep && t.broken == "" && !(n < len(t.foreign) && t.foreign[n]) && !i.blob(ctx, repo, d).intact {
 			t.broken = fmt.Sprintf("layer%d (%s) is missing or has other bytes", n+1, short(string(d)))
 		}
 	}
@@ -154,13 +162,17 @@ func readManifest(mediaType string, body []byte) tagState {
 		readSchema1(&t, body)
 	case "schema2", "oci":
 		var m struct {
-			Layers []struct{ Digest digest.Digest }
+			Layers []struct {
+				Digest digest.Digest
+				URLs   []string
+			}
 		}
 		if err := json.Unmarshal(body, &m); err != nil {
 			t.broken = "its manifest is not JSON"
 		}
 		for _, l := range m.Layers {
 			t.layers = append(t.layers, l.Digest)
+			t.foreign = append(t.foreign, len(l.URLs) > 0)
 		}
 	}
 	return t

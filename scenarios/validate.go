@@ -78,6 +78,9 @@ func check(s *Scenario) []Problem {
 		}
 		for _, repo := range sortedKeys(r.Has) {
 			for _, name := range r.Has[repo] {
+				if name == referrer && c.s.Image.Subject != "" {
+					continue
+				}
 				c.content(part+".has."+repo, name)
 			}
 		}
@@ -124,10 +127,36 @@ func (c *checker) image() {
 			}
 		}
 	}
+	c.storedImage(n)
 	for tag, i := range c.s.Image.Tags {
 		if c.s.Image.File == "" && i > n {
 			c.fail("image.tags", "tag %s: the image has no layer%d; it has %d", tag, i, n)
 		}
+	}
+}
+
+// storedImage checks what is said of an image with manifests of its own.
+func (c *checker) storedImage(layers int) {
+	i := c.s.Image
+	for _, n := range i.Foreign {
+		if layers > 0 && n > layers {
+			c.fail("image.foreign", "the image has no layer%d; it has %d", n, layers)
+		}
+	}
+	for _, p := range i.Missing {
+		if !slices.Contains(i.Platforms, p) {
+			c.fail("image.missing", "%s is not one of platforms", p)
+		} else if p == i.Platforms[0] {
+			c.fail("image.missing", "%s is the first of platforms, of which the layers are spoken; leave out another", p)
+		}
+	}
+	for part, given := range map[string]bool{"image.annotations": len(i.Annotations) > 0, "image.subject": i.Subject != ""} {
+		if given && i.Media == "docker" {
+			c.fail(part, "docker's manifests have no %s; leave media out, or write media: oci", strings.TrimPrefix(part, "image."))
+		}
+	}
+	if i.File != "" && (i.stored()) {
+		c.fail("image.file", "what is loaded has its own manifests; leave out media, platforms, foreign, annotations and subject")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/report"
@@ -34,6 +36,7 @@ type world struct {
 	store    *image.Store
 	metadata *metadata.Store // what dockers since 1.10 know of layers
 	contents *contents
+	index    digest.Digest // of which the image is a part; "" for one that is none
 	recorder *wire.Recorder
 	client   *pusher.Client
 	log      *logBuffer
@@ -113,6 +116,9 @@ func (w *world) images(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.readIndex(w.contents); err != nil {
+		return err
+	}
 	for i, n := range w.s.Image.Layers {
 		w.contents.layers[i].payload = n
 	}
@@ -128,7 +134,8 @@ func (w *world) connect(log *slog.Logger) error {
 	}
 	c := pusher.Config{
 		Era: w.era, Images: w.store, Metadata: w.metadata, V2Only: w.s.Client.V2Only, TempDir: temp,
-		MaxConcurrentUploads: w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
+		AllowNondistributable: w.s.Client.Foreign,
+		MaxConcurrentUploads:  w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
 		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
 	if w.named() {

@@ -45,6 +45,9 @@ func (w *world) layers(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
+	if i.stored() {
+		return w.makeStored(ctx, r)
+	}
 	return w.store.Make(ctx, r)
 }
 
@@ -83,15 +86,7 @@ func (w *world) load(ctx context.Context, name string) ([]string, error) {
 	if len(loaded) == 0 {
 		return nil, fmt.Errorf("%s holds no image", name)
 	}
-	var ids []string
-	for l, err := range w.store.Chain(loaded[0].Image) {
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, l.ID)
-	}
-	slices.Reverse(ids)
-	return ids, nil
+	return w.choose(loaded)
 }
 
 // readContents finds out what a client will make of the layers: a gzip stream of
@@ -110,6 +105,9 @@ func readContents(store *image.Store, ids []string) (*contents, error) {
 		one := content{
 			name: fmt.Sprintf("layer%d", i+1), id: id, v1ID: id, diffID: l.DiffID, digest: blob.digest, size: blob.size,
 			tar: l.Size, empty: l.Size <= emptyTar,
+		}
+		if l.Blob != nil && len(l.Blob.URLs) > 0 {
+			one.foreign = true
 		}
 		var v1 struct {
 			ID string `json:"id"`

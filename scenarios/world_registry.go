@@ -60,7 +60,7 @@ func (w *world) newRegistry(r Registry) (fakeregistry.Registry, inspector, error
 	switch r.Kind {
 	case "", KindV2:
 		v2 := distregistry.New(distregistry.Options{
-			Delete: r.Delete, ReadOnly: r.ReadOnly, NoSchema1: r.Accepts != nil && !accepts(r, "schema1"),
+			Delete: r.Delete, ReadOnly: r.ReadOnly, ForeignLayers: len(w.s.Image.Foreign) > 0, NoSchema1: r.Accepts != nil && !accepts(r, "schema1"),
 		})
 		return v2, inspector{registry: v2}, nil
 	case KindFake:
@@ -172,6 +172,12 @@ func (w *world) stock(h *host) error {
 	storage := h.registry.Storage()
 	for _, repo := range sortedKeys(h.spec.Has) {
 		for _, name := range h.spec.Has[repo] {
+			if name == referrer && storage != nil {
+				if err := w.stockReferrer(h, repo); err != nil {
+					return err
+				}
+				continue
+			}
 			l, ok := w.contents.layer(name)
 			if !ok || storage == nil {
 				return fmt.Errorf("%s cannot be put into %s", name, repo)

@@ -56,25 +56,22 @@ func Subject(name string) (Descriptor, []byte) {
 
 // MakeStored makes an image up as Make does, and keeps it as it would have come out
 // of an OCI layout: layers compressed, with manifests, and an index where it is for
-// several platforms. It takes as much room as the layers have.
-func (s *Store) MakeStored(ctx context.Context, r Recipe, as Stored) (Loaded, error) {
+// several platforms: one Loaded for each that is there. It takes as much room as the
+// layers have.
+func (s *Store) MakeStored(ctx context.Context, r Recipe, as Stored) ([]Loaded, error) {
 	if err := r.check(); err != nil {
-		return Loaded{}, fmt.Errorf("made-up image: %w", err)
+		return nil, fmt.Errorf("made-up image: %w", err)
 	}
 	b, err := s.begin()
 	if err != nil {
-		return Loaded{}, err
+		return nil, err
 	}
 	defer b.discard()
 	m := &madeLayout{batch: b, recipe: r, as: as, files: map[string]stagedFile{}}
 	if err := m.build(ctx); err != nil {
-		return Loaded{}, fmt.Errorf("made-up image: %w", err)
+		return nil, fmt.Errorf("made-up image: %w", err)
 	}
-	loaded, err := s.loadTree(ctx, "made-up image", b, m)
-	if err != nil {
-		return Loaded{}, err
-	}
-	return loaded[max(0, slices.IndexFunc(loaded, func(l Loaded) bool { return !l.Other }))], nil
+	return s.loadTree(ctx, "made-up image", b, m)
 }
 
 // A madeLayout is an OCI layout that is made up. It implements tree.

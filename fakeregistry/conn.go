@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -29,6 +30,8 @@ type conn struct {
 	silent   atomic.Bool            // whether "100 Continue" is swallowed
 	answered atomic.Bool            // whether the server has sent something
 	lastUse  atomic.Int64           // when a request ended last, in ns; 0 when none did
+	finished atomic.Bool            // whether the client has closed its end and can still be answered
+	deaf     atomic.Bool            // whether nothing is read any more
 	h2       atomic.Pointer[h2Conn] // when HTTP/2 is spoken
 
 	mu     sync.Mutex // guards everything below
@@ -48,7 +51,16 @@ func (c *conn) begin(ctx context.Context, cancel context.CancelFunc) {
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.deaf.Load() {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(p)
+	if c.deaf.Load() {
+		return 0, io.EOF
+	}
+	if err == io.EOF { //nolint:errorlint // as a connection gives it
+		c.finished.Store(true)
+	}
 	if before := c.before; before != nil && n > 0 && (!c.patient || c.answered.Load()) {
 		c.before = nil
 		before(c.ctx)
@@ -91,6 +103,13 @@ func (c *conn) reset() {
 		_ = t.SetLinger(0) // a connection that is gone already is as good
 	}
 	_ = c.Close()
+}
+
+// deafen ends what is being read from the connection, for good, so that it is
+// closed once the answer under way is complete.
+func (c *conn) deafen() {
+	c.deaf.Store(true)
+	_ = c.Conn.SetReadDeadline(clock.Real().Now()) // one that is gone is as good
 }
 
 // finish says that nothing more will come, and reads and drops what the client

@@ -191,8 +191,12 @@ func (s *Server) serve(c Config) {
 	if c.Guard != nil {
 		h = c.Guard.Wrap(s.Host(), h)
 	}
+	h = demanding(s.faults.Wrap(h))
+	if streams(c.Registry) {
+		h = bothWays(h)
+	}
 	s.http = http.Server{
-		Handler:        s.recorder.Handler(demanding(s.faults.Wrap(h))),
+		Handler:        s.recorder.Handler(h),
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,

@@ -7,7 +7,9 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
+	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A digestCache remembers, between pushes, the digest that each layer's blob
@@ -22,6 +24,14 @@ type digestCache struct {
 
 func (c digestCache) path(l image.Layer) string {
 	return filepath.Join(c.dir, "digests", c.era, l.DiffID.Encoded())
+}
+
+// layers is what is known of layers that were pushed before. The caller closes it.
+func (c digestCache) layers(era pusher.Era) *metadata.Store {
+	if era.Way == pusher.WayGraph {
+		return metadata.Open(filepath.Join(c.dir, "layers", era.Name))
+	}
+	return metadata.OpenJournal(filepath.Join(c.dir, "layers", era.Name+".journal"))
 }
 
 // fill gives the store's layers the digests that are remembered.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -19,13 +20,12 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
-	"github.com/pushcheck/pushcheck/pusher/metadata"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
 type pushFlags struct {
-	era, image, user, ca, trace, cache, progress, record string
-	passwordStdin, insecure, allTags, json               bool
+	era, image, user, ca, trace, cache, progress, record, platform string
+	passwordStdin, insecure, allTags, json, nondistributable       bool
 }
 
 func newPush(o outside) *cobra.Command {
@@ -54,6 +54,8 @@ credential helpers have for the registry.`,
 	flags.StringVar(&f.era, "era", "docker-1.8", "push as this `docker` does")
 	flags.StringVar(&f.image, "image", "", "push this image of the archive (`NAME:TAG`; with --all-tags its repository)")
 	flags.BoolVar(&f.allTags, "all-tags", false, "push every tag of the repository")
+	flags.StringVar(&f.platform, "platform", "", "push the image for this `OS/ARCHITECTURE` alone; without it all of an index, where the era knows them")
+	flags.BoolVar(&f.nondistributable, "allow-nondistributable-artifacts", false, "upload layers that live elsewhere too, where the era has the option")
 	flags.StringVar(&f.user, "user", "", "log in as `NAME`; the password comes with --password-stdin")
 	flags.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from standard input")
 	flags.BoolVar(&f.insecure, "insecure", false, "allow plain HTTP, and certificates that nobody vouches for")
@@ -63,7 +65,9 @@ credential helpers have for the registry.`,
 	flags.StringVar(&f.record, "record", "", "write a recording of it into this `FOLDER`, as pushcheck record does")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, bars or plain")
 	flags.StringVar(&f.cache, "cache", "", "remember the digests of layers in this `FOLDER`; none remembers nothing")
-	_ = cmd.RegisterFlagCompletionFunc("era", fixed(eraNames()...))
+	_ = cmd.RegisterFlagCompletionFunc("era", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return eraNames(), cobra.ShellCompDirectiveNoFileComp
+	})
 	_ = cmd.RegisterFlagCompletionFunc("progress", fixed("auto", "bars", "plain"))
 	return cmd
 }
@@ -77,7 +81,9 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err != nil {
 		return err
 	}
-	show, err := f.shower(era, o)
+	late := &lateWriter{w: o.stdout}
+	defer late.flush()
+	show, err := f.shower(era, o, late)
 	if err != nil {
 		return err
 	}
@@ -85,24 +91,33 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "pushcheck-")
-	if err != nil {
-		return broken("", err)
+	space := &scratch{}
+	defer space.remove()
+	if f.record != "" { // certificates lie there
+		if _, err := space.dir(); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(dir)
-	store, tags, err := f.load(ctx, args[0], to, dir)
+	store, tags, platform, err := f.load(ctx, args[0], to, era, space)
 	if err != nil {
 		return pushError(ctx, err)
 	}
 	defer store.Close()
 	cache := digestCache{dir: f.cacheDir(o), era: era.Name}
-	cache.fill(store)
-
-	config := pusher.Config{Era: era, Images: store, TempDir: dir, Recorder: wire.NewRecorder(clock.Real(), nil)}
-	if cache.dir != "" {
-		config.Metadata = metadata.Open(filepath.Join(cache.dir, "layers", era.Name))
+	if era.Way == pusher.WayGraph { // the others know the digests of what they send
+		cache.fill(store)
+		defer cache.keep(store)
 	}
-	if err := f.trust(&config, to.host, dir); err != nil {
+
+	config := pusher.Config{Era: era, Images: store, TempDir: space.path, AllowNondistributable: f.nondistributable}
+	if f.trace != "" {
+		config.Recorder = wire.NewRecorder(clock.Real(), nil)
+	}
+	if cache.dir != "" {
+		config.Metadata = cache.layers(era)
+		defer config.Metadata.Close()
+	}
+	if err := f.trust(&config, to.host, space); err != nil {
 		return err
 	}
 	tag := f.tagOf(tags)
@@ -115,8 +130,8 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err != nil {
 		return broken("", err)
 	}
-	_, err = client.Push(ctx, to.name, tag, pusher.Options{Credentials: login, Progress: rec.teller(show)})
-	cache.keep(store)
+	_, err = client.Push(ctx, to.name, tag, pusher.Options{Credentials: login, Platform: platform, Progress: rec.teller(show)})
+	late.flush()
 	if err := rec.write(err, o.stderr); err != nil {
 		return err
 	}
@@ -129,7 +144,7 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 }
 
 // tagOf is the tag to push: the only one of them, or "" for all.
-func (f pushFlags) tagOf(tags map[string]string) string {
+func (f pushFlags) tagOf(tags map[string]image.Loaded) string {
 	tag := ""
 	if !f.allTags {
 		for tag = range tags {
@@ -138,33 +153,65 @@ func (f pushFlags) tagOf(tags map[string]string) string {
 	return tag
 }
 
-// load loads the archive into a store of its own and tags what goes out.
-func (f pushFlags) load(ctx context.Context, path string, to target, dir string) (*image.Store, map[string]string, error) {
-	store, err := image.Open(filepath.Join(dir, "images"))
+// load opens or loads the archive, and tags what goes out for the platform that was
+// asked for.
+func (f pushFlags) load(ctx context.Context, path string, to target, era pusher.Era, space *scratch) (*image.Store, map[string]image.Loaded, *v1.Platform, error) {
+	store, loaded, err := source(ctx, path, era, space)
 	if err != nil {
-		return nil, nil, broken("", err)
+		return nil, nil, nil, err
 	}
-	fail := func(err error) (*image.Store, map[string]string, error) {
+	fail := func(err error) (*image.Store, map[string]image.Loaded, *v1.Platform, error) {
 		store.Close()
-		return nil, nil, err
-	}
-	loaded, err := store.Load(ctx, path)
-	if err != nil {
-		if ctx.Err() != nil {
-			return fail(ctx.Err())
-		}
-		return fail(usage("an image is a docker save archive or an OCI layout (a folder or a tar)", "%v", err))
+		return nil, nil, nil, err
 	}
 	tags, err := choose(loaded, to, f.image, f.allTags)
 	if err != nil {
 		return fail(inFile(path, err))
 	}
-	for tag, id := range tags {
-		if err := store.Tag(to.name, tag, id); err != nil {
+	platform, err := f.forPlatform(loaded, tags)
+	if err != nil {
+		return fail(inFile(path, err))
+	}
+	for tag, one := range tags {
+		if err := store.TagIndex(to.name, tag, one.Image, one.Index); err != nil {
 			return fail(broken("", err))
 		}
 	}
-	return store, tags, nil
+	return store, tags, platform, nil
+}
+
+// source is a store with the images at a path. A layout stays where it lies for an era
+// that sends what is stored; all else is loaded into a store of its own.
+func source(ctx context.Context, path string, era pusher.Era, space *scratch) (*image.Store, []image.Loaded, error) {
+	unreadable := func(err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return usage("an image is a docker save archive or an OCI layout (a folder or a tar)", "%v", err)
+	}
+	if info, err := os.Stat(path); era.Way != pusher.WayGraph && err == nil && info.IsDir() {
+		store, loaded, err := image.OpenLayout(ctx, path)
+		switch {
+		case err == nil:
+			return store, loaded, nil
+		case !errors.Is(err, image.ErrNotLayout):
+			return nil, nil, unreadable(err)
+		}
+	}
+	dir, err := space.dir()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := image.Open(filepath.Join(dir, "images"))
+	if err != nil {
+		return nil, nil, broken("", err)
+	}
+	loaded, err := store.Load(ctx, path)
+	if err != nil {
+		store.Close()
+		return nil, nil, unreadable(err)
+	}
+	return store, loaded, nil
 }
 
 func inFile(path string, err error) error {
@@ -175,7 +222,7 @@ func inFile(path string, err error) error {
 }
 
 // trust says whom to believe: nobody in particular, anybody, or one CA.
-func (f pushFlags) trust(c *pusher.Config, host, dir string) error {
+func (f pushFlags) trust(c *pusher.Config, host string, space *scratch) error {
 	if f.insecure && f.ca != "" {
 		return usage("leave one of them out", "--insecure believes any certificate, --ca only one")
 	}
@@ -191,6 +238,10 @@ func (f pushFlags) trust(c *pusher.Config, host, dir string) error {
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		return usage("a certificate in PEM begins with -----BEGIN CERTIFICATE-----", "--ca: no certificate in %s", f.ca)
+	}
+	dir, err := space.dir()
+	if err != nil {
+		return err
 	}
 	c.Secure, c.CertsDir = []string{host}, filepath.Join(dir, "certs.d")
 	certs := filepath.Join(c.CertsDir, host)
@@ -239,7 +290,7 @@ func (f pushFlags) credentials(host string, o outside) (pusher.Credentials, erro
 }
 
 // shower is what shows the progress.
-func (f pushFlags) shower(era pusher.Era, o outside) (func(pusher.Event), error) {
+func (f pushFlags) shower(era pusher.Era, o outside, late *lateWriter) (func(pusher.Event), error) {
 	if f.json {
 		stream := pusher.NewStream(o.stdout, era)
 		return func(e pusher.Event) { _ = stream.Write(e) }, nil // a reader that went away changes nothing about the push
@@ -257,7 +308,7 @@ func (f pushFlags) shower(era pusher.Era, o outside) (func(pusher.Event), error)
 	if isTerminal {
 		return (&bars{w: o.stdout, columns: columns}).show, nil
 	}
-	return (&lines{w: o.stdout}).show, nil
+	return (&lines{w: late}).show, nil
 }
 
 func pushError(ctx context.Context, err error) error {

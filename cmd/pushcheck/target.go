@@ -40,7 +40,7 @@ func parseTarget(s string) (target, error) {
 }
 
 // choose picks which of the loaded images go to which tags.
-func choose(loaded []image.Loaded, to target, named string, all bool) (map[string]string, error) {
+func choose(loaded []image.Loaded, to target, named string, all bool) (map[string]image.Loaded, error) {
 	loaded = slices.DeleteFunc(slices.Clone(loaded), func(l image.Loaded) bool { return l.Other })
 	if all {
 		return chooseAll(loaded, to, named)
@@ -63,29 +63,29 @@ func choose(loaded []image.Loaded, to target, named string, all bool) (map[strin
 		}
 	}
 	for _, l := range found {
-		if l.Image != found[0].Image {
+		if l.Image != found[0].Image || l.Index != found[0].Index {
 			return nil, usage(describe(loaded)+"; choose one with --image", "it holds several images, and the tag %s picks none of them", tag)
 		}
 	}
 	if len(found) == 0 {
 		return nil, usage("", "it holds no image")
 	}
-	return map[string]string{tag: found[0].Image}, nil
+	return map[string]image.Loaded{tag: found[0]}, nil
 }
 
 // chooseAll takes every tag of the one repository that is loaded, or of the one
 // that is named.
-func chooseAll(loaded []image.Loaded, to target, named string) (map[string]string, error) {
+func chooseAll(loaded []image.Loaded, to target, named string) (map[string]image.Loaded, error) {
 	if to.tag != "" {
 		return nil, usage("leave out :"+to.tag+", or leave out --all-tags", "--all-tags pushes every tag, and the target names one")
 	}
-	tags := map[string]string{}
+	tags := map[string]image.Loaded{}
 	tagged := filter(loaded, func(l image.Loaded) bool { return l.Tag != "" && (named == "" || l.Repository == named) })
 	for _, l := range tagged {
 		if l.Repository != tagged[0].Repository {
 			return nil, usage(describe(loaded)+"; choose one with --image REPOSITORY", "it holds more than one repository")
 		}
-		tags[l.Tag] = l.Image
+		tags[l.Tag] = l
 	}
 	if len(tags) == 0 {
 		return nil, usage(describe(loaded), "there are no tags to push")

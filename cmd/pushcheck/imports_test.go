@@ -52,13 +52,14 @@ var arrows = map[string][]string{
 	"conformance":                 {"pusher", "internal/report", "internal/wire", "internal/clock"},
 	"conformance/conformancetest": {"conformance"},
 
-	"cmd/pushcheck":  {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/report/page", "internal/wire", "internal/clock"},
-	"internal/bench": {"fakeregistry", "pusher", "pusher/image"},
+	"cmd/pushcheck":        {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/report/page", "internal/wire", "internal/clock"},
+	"internal/bench":       {"fakeregistry", "pusher", "pusher/image"},
+	"internal/bench/meter": {},
 }
 
 // programs are the packages that end a process, read flags and the environment,
 // and print. Nothing imports them.
-var programs = []string{"cmd/pushcheck", "internal/bench"}
+var programs = []string{"cmd/pushcheck", "internal/bench", "internal/bench/meter"}
 
 // forbidden are the names that only programs may use, by import path; "*" is the
 // whole package.

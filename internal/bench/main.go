@@ -3,6 +3,7 @@
 //
 //	go run ./internal/bench            everything, some minutes
 //	go run ./internal/bench -only fake the figures whose name begins so
+//	go run ./internal/bench -peers     era best beside the clients of others
 //
 // Its exit code is 1 when a figure misses its bound.
 package main
@@ -32,6 +33,8 @@ var figures = []figure{
 
 func main() {
 	only := flag.String("only", "", "measure only `figures` whose name begins so")
+	peers := flag.Bool("peers", false, "era best beside crane, oras, regctl and skopeo, and nothing else")
+	rounds := flag.Int("rounds", 7, "of every client with -peers, beside one that does not count")
 	child := flag.String("child", "", "measure one thing in a process of its own (used by bench itself)")
 	size := flag.Int64("size", 0, "of what the child does, bytes")
 	flag.Parse()
@@ -46,7 +49,11 @@ func main() {
 	}
 	t := &table{out: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
 	t.row("figure", "pushcheck", "peer", "ratio", "bound", "")
-	for _, f := range figures {
+	list := figures
+	if *peers {
+		list = peerFigures(*rounds)
+	}
+	for _, f := range list {
 		if !strings.HasPrefix(f.name, *only) {
 			continue
 		}

@@ -68,6 +68,8 @@ func runChild(ctx context.Context, name string, size int64) error {
 	var bytes int64
 	var err error
 	switch name {
+	case "sink":
+		return serveSink(ctx)
 	case "push":
 		bytes, err = pushMadeUp(ctx, size)
 	case "hold-fake":

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// peerFigures is era best beside the clients that others wrote.
+// Each figure is a registry.
+func peerFigures(rounds int) []figure {
+	var list []figure
+	for name, start := range map[string]func(context.Context, string) (*peerRegistry, error){
+		"sink": startSink, "distribution": startDistribution, "docker-registry": startDebian,
+	} {
+		list = append(list, figure{name, func(ctx context.Context, t *table) error { return measurePeers(ctx, t, rounds, start) }})
+	}
+	slices.SortFunc(list, func(a, b figure) int { return strings.Compare(b.name, a.name) }) // the sink first
+	return list
+}
+
+// The images that are pushed. Of the last only the memory counts.
+var (
+	oneLarge  = imageSpec{"1 × 1 GiB", 1, 1 << 30}
+	medium    = imageSpec{"20 × 8 MiB", 20, 8 << 20}
+	manySmall = imageSpec{"200 × 4 KiB", 200, 4 << 10}
+	oneSmall  = imageSpec{"1 × 4 KiB", 1, 4 << 10}
+)
+
+func measurePeers(ctx context.Context, t *table, rounds int, start func(context.Context, string) (*peerRegistry, error)) (err error) {
+	if err := lookUp(); err != nil {
+		return err
+	}
+	shm := "/dev/shm"
+	if _, err := os.Stat(shm); err != nil {
+		shm = "" // the system's folder
+	}
+	dir, err := os.MkdirTemp(shm, "pushcheck-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := &peerBench{table: t, rounds: rounds, dir: dir, meter: meter{program: filepath.Join(dir, "bin", "meter"), home: filepath.Join(dir, "home")}}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	return b.registry(ctx, start)
+}
+
+// A peerBench pushes the same images to the same registries with every client.
+type peerBench struct {
+	table   *table
+	rounds  int
+	dir     string
+	meter   meter
+	clients []peerClient
+	pushes  int // so many, for names of repositories
+}
+
+func (b *peerBench) layout(spec imageSpec) string {
+	return filepath.Join(b.dir, fmt.Sprintf("layout-%d-%d", spec.layers, spec.size))
+}
+
+func (b *peerBench) prepare(ctx context.Context) error {
+	pushcheck := filepath.Join(b.dir, "bin", "pushcheck")
+	for _, folder := range []string{"bin", "home"} {
+		if err := os.MkdirAll(filepath.Join(b.dir, folder), 0o755); err != nil {
+			return err
+		}
+	}
+	for program, source := range map[string]string{pushcheck: "./cmd/pushcheck", b.meter.program: "./internal/bench/meter"} {
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, source).CombinedOutput(); err != nil {
+			return fmt.Errorf("go build %s: %w\n%s", source, err, out)
+		}
+	}
+	b.clients = peerClients(pushcheck)
+	for _, spec := range []imageSpec{oneLarge, medium, manySmall, oneSmall} {
+		if err := writeLayout(b.layout(spec), spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registry measures everything against one registry.
+func (b *peerBench) registry(ctx context.Context, start func(context.Context, string) (*peerRegistry, error)) (err error) {
+	r, err := start(ctx, b.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.end()) }()
+	if err := b.meter.plain(r.host); err != nil {
+		return err
+	}
+	var large []measured
+	for _, spec := range []imageSpec{oneLarge, medium, manySmall} {
+		first, second, err := b.image(ctx, r, spec)
+		if err != nil {
+			return err
+		}
+		if spec == oneLarge {
+			large = first[ours]
+		}
+		b.show(r.name+", "+spec.name, first)
+		b.judgeFirst(r.name, spec, first)
+		b.show(r.name+", "+spec.name+", second push", second)
+		b.judgeSecond(r.name, spec, second)
+	}
+	return b.flat(ctx, r, large)
+}
+
+// image pushes an image twice with every client, in turns.
+func (b *peerBench) image(ctx context.Context, r *peerRegistry, spec imageSpec) (first, second map[string][]measured, err error) {
+	first, second = map[string][]measured{}, map[string][]measured{}
+	for round := range b.rounds + 1 {
+		for _, c := range b.clients {
+			if err := r.empty(ctx); err != nil {
+				return nil, nil, err
+			}
+			b.pushes++
+			repository := fmt.Sprintf("bench/r%d", b.pushes)
+			for _, into := range []map[string][]measured{first, second} {
+				m, err := b.push(ctx, r, c, spec, repository)
+				if err != nil {
+					return nil, nil, err
+				}
+				if round > 0 { // the first one does not count
+					into[c.name] = append(into[c.name], m)
+				}
+			}
+		}
+	}
+	return first, second, nil
+}
+
+func (b *peerBench) push(ctx context.Context, r *peerRegistry, c peerClient, spec imageSpec, repository string) (measured, error) {
+	if _, _, err := r.take(ctx); err != nil {
+		return measured{}, err
+	}
+	m, err := b.meter.run(ctx, c.command(b.layout(spec), r.host, repository))
+	if err != nil {
+		return m, err
+	}
+	m.traffic, m.counted, err = r.take(ctx)
+	return m, err
+}
+
+// flat compares the memory of a large layer with that of a small one.
+func (b *peerBench) flat(ctx context.Context, r *peerRegistry, large []measured) error {
+	var small []measured
+	for range 3 {
+		b.pushes++
+		m, err := b.push(ctx, r, b.clients[0], oneSmall, fmt.Sprintf("bench/r%d", b.pushes))
+		if err != nil {
+			return err
+		}
+		small = append(small, m)
+	}
+	peak := func(m measured) int64 { return m.Peak }
+	more := worst(large, peak) - worst(small, peak)
+	b.table.figure(r.name+", memory of 1 GiB above 4 KiB", mb(more), mb(worst(small, peak)), "", "<= 4 MiB", more <= 4<<20)
+	return nil
+}
+
+func worst(list []measured, of func(measured) int64) int64 {
+	var most int64
+	for _, m := range list {
+		most = max(most, of(m))
+	}
+	return most
+}
+
+// show prints what every client took.
+func (b *peerBench) show(title string, all map[string][]measured) {
+	for _, c := range b.clients {
+		list := all[c.name]
+		text := fmt.Sprintf("%s, %s of CPU, %s", ms(medianOf(list, wallOf)), ms(medianOf(list, cpuOf)), mb(worst(list, func(m measured) int64 { return m.Peak })))
+		if last := list[len(list)-1]; last.counted {
+			text += fmt.Sprintf(", %d requests, %d connections", last.traffic.Requests, last.traffic.Connections)
+		}
+		if c.name == ours {
+			b.table.row(title, text)
+		} else {
+			b.table.row("  "+c.name, "", text)
+		}
+	}
+}
+
+func wallOf(m measured) time.Duration { return m.Wall }
+func cpuOf(m measured) time.Duration  { return m.CPU }
+
+func medianOf(list []measured, of func(measured) time.Duration) time.Duration {
+	var values []time.Duration
+	for _, m := range list {
+		values = append(values, of(m))
+	}
+	return median(values)
+}
+
+// ratio is the median of our wall time to the best of the others', round by round.
+func (b *peerBench) ratio(all map[string][]measured, others func(peerClient) bool) (ratio float64, ourTime, theirs time.Duration) {
+	var ratios []float64
+	var fastest []time.Duration
+	for i, m := range all[ours] {
+		var best time.Duration
+		for _, c := range b.clients {
+			if c.name != ours && others(c) {
+				if wall := all[c.name][i].Wall; best == 0 || wall < best {
+					best = wall
+				}
+			}
+		}
+		ratios, fastest = append(ratios, float64(m.Wall)/float64(best)), append(fastest, best)
+	}
+	return median(ratios), medianOf(all[ours], wallOf), median(fastest)
+}
+
+// compare is one figure against some of the others.
+func (b *peerBench) compare(title string, all map[string][]measured, bound float64, others func(peerClient) bool) {
+	r, mine, theirs := b.ratio(all, others)
+	b.table.figure(title, ms(mine), ms(theirs), fmt.Sprintf("%.2f", r), fmt.Sprintf("<= %.2f", bound), r <= bound)
+}
+
+func verifying(c peerClient) bool   { return c.verifies }
+func unverifying(c peerClient) bool { return !c.verifies }
+func named(name string) func(peerClient) bool {
+	return func(c peerClient) bool { return c.name == name }
+}
+
+// judgeFirst holds a first push against its bounds.
+func (b *peerBench) judgeFirst(registry string, spec imageSpec, all map[string][]measured) {
+	switch spec {
+	case oneLarge:
+		b.compare("  to the fastest that verifies", all, 0.80, verifying)
+	case medium:
+		b.compare("  to the fastest that verifies", all, 0.85, verifying)
+	case manySmall:
+		b.compare("  to oras", all, 0.75, named("oras cp"))
+	}
+	if registry != "sink" {
+		b.compare("  to the fastest that does not", all, 1.05, unverifying)
+	}
+	peak := worst(all[ours], func(m measured) int64 { return m.Peak })
+	b.table.figure("  peak memory", mb(peak), "", "", "<= 24 MiB", peak <= 24<<20)
+}
+
+// judgeSecond holds a push of what is there against its bounds.
+func (b *peerBench) judgeSecond(registry string, _ imageSpec, all map[string][]measured) {
+	b.compare("  to crane", all, 1.10, named("crane push"))
+	if registry == "sink" {
+		most := slices.MaxFunc(all[ours], func(a, b measured) int { return a.traffic.Requests - b.traffic.Requests }).traffic.Requests
+		b.table.figure("  requests", fmt.Sprint(most), "", "", "<= 2", most <= 2)
+	}
+}

@@ -22,7 +22,8 @@ type Source struct {
 // Find says which files a name stands for, in order: a file, a folder (and all
 // below it; "./..." too) or a glob in files; where there is none, a built-in
 // scenario by its ID ("fallback/v1-only", with or without ".yaml"), by its base
-// name ("fallback.yaml", "auth-basic.yaml"), a folder of the library ("auth"), or "all". A name may
+// name ("fallback.yaml", "auth-basic.yaml"), a folder of the library ("auth"), or "all",
+// which leaves out the folder "clients": it is about programs of others. A name may
 // go on with a case: "auth/auth-basic/wrong-password". files may be nil.
 //
 // A place never stands for the library: neither a folder that is there and has no
@@ -126,6 +127,10 @@ func findGlob(files fs.FS, pattern string, builtin bool) ([]Source, error) {
 	return list, nil
 }
 
+// foreignFolder is the folder of the library that is about clients of others. It
+// is not of the whole library: who wants it names it.
+const foreignFolder = "clients"
+
 // findBelow lists the scenario files of a folder and all below it, by path.
 // Hidden folders and the bench's own settings are left out.
 func findBelow(files fs.FS, root string, builtin bool) ([]Source, error) {
@@ -136,7 +141,7 @@ func findBelow(files fs.FS, root string, builtin bool) ([]Source, error) {
 		}
 		base := path.Base(p)
 		if entry.IsDir() {
-			if p != root && strings.HasPrefix(base, ".") {
+			if p != root && (strings.HasPrefix(base, ".") || builtin && p == foreignFolder) {
 				return fs.SkipDir
 			}
 			return nil
@@ -182,7 +187,11 @@ func builtinByBase(name string) []Source {
 	var list []Source
 	for _, p := range builtinPaths() {
 		id := strings.TrimSuffix(p, ".yaml")
-		for _, short := range []string{path.Base(id), strings.ReplaceAll(id, "/", "-")} {
+		shorts := []string{path.Base(id), strings.ReplaceAll(id, "/", "-")}
+		if strings.HasPrefix(id, foreignFolder+"/") {
+			shorts = shorts[1:] // what they are called alone is often the name of one of our own
+		}
+		for _, short := range shorts {
 			rest, ok := strings.CutPrefix(name, short)
 			rest = strings.TrimPrefix(rest, ".yaml")
 			if ok && (rest == "" || rest[0] == '/' || rest[0] == '@') {
@@ -196,13 +205,15 @@ func builtinByBase(name string) []Source {
 
 // builtinPaths lists the files of the library.
 func builtinPaths() []string {
-	sources, err := findBelow(library.Files, ".", true)
-	if err != nil {
-		return nil // the library is part of the program
-	}
-	paths := make([]string, len(sources))
-	for i, s := range sources {
-		paths[i] = s.Path
+	var paths []string
+	for _, root := range []string{".", foreignFolder} {
+		sources, err := findBelow(library.Files, root, true)
+		if err != nil {
+			return nil // the library is part of the program
+		}
+		for _, s := range sources {
+			paths = append(paths, s.Path)
+		}
 	}
 	return paths
 }

@@ -107,8 +107,8 @@ func patience(p *seenPush) []finding {
 	for i, e := range p.trace {
 		wait, hasWait := retryAfter(e)
 		code := finalRefusal(e)
-		if !hasWait && code == "" {
-			continue
+		if !hasWait && code == "" || p.foreign != nil && e.Route.Op == wire.OpUploadStart {
+			continue // of a foreign client nobody knows for which layer it asked
 		}
 		for _, later := range p.trace[i+1:] {
 			if later.Seq <= e.Until { // it was under way when the answer came

@@ -18,6 +18,16 @@ type chooser interface {
 }
 
 func (list anyOf) pick(q *query, draw uint64) Effect {
+	fit := list.fit(q)
+	if len(fit) == 0 {
+		return nil
+	}
+	f := fit[mix(draw)%uint64(len(fit))]
+	return named{f.Effect, f.Name}
+}
+
+// fit are those whose On selects the request.
+func (list anyOf) fit(q *query) []Fault {
 	var fit []Fault
 	for _, f := range list {
 		m, err := newMatcher(f.On)
@@ -25,11 +35,7 @@ func (list anyOf) pick(q *query, draw uint64) Effect {
 			fit = append(fit, f)
 		}
 	}
-	if len(fit) == 0 {
-		return nil
-	}
-	f := fit[mix(draw)%uint64(len(fit))]
-	return named{f.Effect, f.Name}
+	return fit
 }
 
 // Disturb implements Effect; the engine calls the one that was drawn.

@@ -112,6 +112,15 @@ type Firing struct {
 	// Done says whether the registry did what was asked before or although the
 	// fault struck: commit-lost and respond look alike on the wire and differ here.
 	Done bool
+	// Digest is what the request was about, as far as it was known; "" when it was not.
+	Digest digest.Digest
+	// Nth says which it was, from 1, of the requests of Op, and of Digest where that
+	// is known, that the fault selected: a fault of this name with this Trigger.Nth
+	// strikes the same request of the same course.
+	Nth int
+	// Again says that it struck because an earlier firing told it to go on for a
+	// while, not because it was due.
+	Again bool
 }
 
 // A Seam is where a kind of fault takes hold.

@@ -22,6 +22,7 @@ type rule struct {
 	begun, ended bool // whether after and until were seen
 	tallies      map[string]*tally
 	draws        map[string]uint64 // occurrences by operation and digest
+	counts       map[occasion]int  // requests that it selected, or that a member of any-of did
 	fired        int               // firings that were not taken back
 	notes        map[string]int64  // what the effect remembers
 	texts        map[string]string // likewise

@@ -226,6 +226,7 @@ func (in *injector) suits(e Effect, q *query) bool {
 func (in *injector) ask(r *rule, q *query, hits []hit) []hit {
 	effect := r.Effect
 	now := in.bench.clock.Now()
+	r.count(q)
 	d := r.decide(r.scope(q), string(q.route.Op)+" "+q.digest().String(), in.bench.seed, now, func(draw uint64) bool {
 		if c, ok := effect.(chooser); ok {
 			if effect = c.pick(q, draw); effect == nil {
@@ -240,7 +241,10 @@ func (in *injector) ask(r *rule, q *query, hits []hit) []hit {
 		return hits
 	}
 	s := &strike{in: in, rule: r, tally: d.tally, draw: mix(d.draw + 1), route: q.route, link: q.link, again: d.again}
-	s.firing = &firing{Firing: Firing{Fault: faultName(r, effect), Index: r.index, Op: q.route.Op, Link: q.link, At: now}}
+	name := faultName(r, effect)
+	s.firing = &firing{Firing: Firing{
+		Fault: name, Index: r.index, Op: q.route.Op, Link: q.link, At: now, Digest: q.digest(), Nth: r.nth(name, q), Again: d.again,
+	}}
 	in.firings = append(in.firings, s.firing)
 	r.fired++
 	return append(hits, hit{rule: r, effect: effect, strike: s})

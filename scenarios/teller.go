@@ -38,6 +38,8 @@ type observer struct {
 	exchange func(wire.Exchange)
 	progress func(report.Progress)
 	fault    func(report.Firing)
+	// struck, when not nil, is told at the end of a run what struck, in order.
+	struck func([]struckFault)
 }
 
 func (t tellers) observer(run report.Run) observer {

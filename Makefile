@@ -36,7 +36,7 @@ scenarios: ## run the whole built-in library
 
 self: ## the conformance checks against the bench's own registries, and every check against every planted defect
 	$(GO) test -count=1 ./conformance/...
-	$(GO) test -count=1 -run 'TestWitnesses|TestAuthWitnesses' ./conformance -full
+	$(GO) test -count=1 -run 'TestWitnesses|TestAuthWitnesses|TestAlone|TestLawful' ./conformance -full
 
 apart: ## the scenarios of each era against every other era
 	$(GO) test -count=1 -run TestErasAreApart ./scenarios -full

@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,6 +21,25 @@ type keyring struct {
 	mu     sync.Mutex        // guards everything below
 	basic  bool              // the registry asked for name and password
 	tokens map[string]string // by repository: the last token for it
+	issued map[string]bool   // every token that was given out: none of them may stand in a report
+}
+
+// keep notes a token that was given out.
+func (k *keyring) keep(tokens ...string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, t := range tokens {
+		if len(t) > 8 { // a shorter one would blot out words
+			k.issued[t] = true
+		}
+	}
+}
+
+// secrets are the tokens that were given out.
+func (k *keyring) secrets() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Sorted(maps.Keys(k.issued))
 }
 
 // repositoryOf is the repository that a request is about.
@@ -97,6 +118,7 @@ func (p *Probe) authorize(ctx context.Context, r request, a *answer) (string, er
 type tokenReply struct {
 	Token       string `json:"token"`
 	AccessToken string `json:"access_token"`
+	Refresh     string `json:"refresh_token"`
 	ExpiresIn   int    `json:"expires_in"` // seconds
 }
 
@@ -159,12 +181,13 @@ func (p *Probe) decodeToken(a *answer) (tokenAnswer, error) {
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &said) != nil || said.Token+said.AccessToken == "" {
 		return tokenAnswer{}, a.violation("a token from the service that the challenge names", a.said())
 	}
+	p.keys.keep(said.Token, said.AccessToken, said.Refresh)
 	return tokenAnswer{said, a}, nil
 }
 
 // askRealm is the one request that takes credentials to another host.
 func (p *Probe) askRealm(ctx context.Context, realm *url.URL, value string) *answer {
-	r := request{method: http.MethodGet, url: realm.String()}
+	r := request{method: http.MethodGet, url: realm.String(), realm: true}
 	if value != "" && !p.sameHost(realm) {
 		r.header = header("Authorization", value)
 	}

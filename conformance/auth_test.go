@@ -61,7 +61,7 @@ func TestAuth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := guarded(t, guard(), nil)
-			report, err := conformance.Run(t.Context(), target, conformance.Options{Run: []string{"auth", "mono", "mount", "del-03", "man-03", "sec-01"}, Seed: 3})
+			report, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Run: []string{"auth", "mono", "mount", "del-03", "man-03", "sec-01", "sec-12"}, Seed: 3}))
 			require.NoError(t, err)
 			require.Empty(t, unmet(report))
 			require.Equal(t, conformance.Pass, report.Verdict("auth-01").Word)
@@ -88,7 +88,7 @@ func authWitnesses() []witness {
 	}
 	return []witness{
 		{id: "auth-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpUploadStart && anonymous(r)
+			return route.Op == wire.OpUploadStart && anonymous(r) && strings.Contains(route.Repository, "/auth-")
 		}, 202, "")},
 		{id: "auth-02", wrap: challenge(func(string) string { return "Negotiate" })},
 		{id: "auth-03", wrap: edit(func(a *reply) {
@@ -124,10 +124,10 @@ func opens(id string) func(http.Handler) http.Handler {
 
 func TestAuthWitnesses(t *testing.T) {
 	t.Parallel()
-	for _, w := range authWitnesses() {
+	for _, w := range append(authWitnesses(), rightsWitnesses()...) {
 		t.Run(w.id, func(t *testing.T) {
 			t.Parallel()
-			report, err := conformance.Run(t.Context(), guarded(t, bearer(), w.wrap), conformance.Options{Run: []string{"auth", "sec-14"}, Seed: 3})
+			report, err := conformance.Run(t.Context(), guarded(t, bearer(), w.wrap), brisk(conformance.Options{Run: []string{"auth", "sec-12", "sec-14", "mount-04", "mount-07"}, Seed: 3}))
 			require.NoError(t, err)
 			var got []string
 			for _, v := range report.Verdicts {
@@ -135,7 +135,7 @@ func TestAuthWitnesses(t *testing.T) {
 					got = append(got, v.Check.ID)
 				}
 			}
-			if diff := cmp.Diff([]string{w.id}, got); diff != "" {
+			if diff := cmp.Diff(append([]string{w.id}, w.also...), got); diff != "" {
 				t.Errorf("noticed by (-want +got):\n%s%v", diff, unmet(report))
 			}
 		})
@@ -151,7 +151,7 @@ func TestSecrets(t *testing.T) {
 			a.set(400, `{"errors":[{"code":"`+password+`","message":"`+password+`"}]}`)
 		}
 	}))
-	report, err := conformance.Run(t.Context(), target, conformance.Options{Profile: "all"})
+	report, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all"}))
 	require.NoError(t, err)
 	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
 	var b bytes.Buffer
@@ -183,7 +183,7 @@ func TestElsewhere(t *testing.T) {
 				a.Header().Set("Location", elsewhere.URL+u.RequestURI())
 			}
 		}))
-		_, err := conformance.Run(t.Context(), target, conformance.Options{Profile: "all"})
+		_, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all"}))
 		require.NoError(t, err, name)
 	}
 	require.Positive(t, asked.Load())

@@ -126,7 +126,7 @@ var auth06 = &Check{
 			q.Set("service", c.params["service"])
 			q.Add("scope", c.params["scope"])
 			realm.RawQuery = q.Encode()
-			wrong = request{method: http.MethodGet, url: realm.String(), bare: true, header: http.Header{}}
+			wrong = request{method: http.MethodGet, url: realm.String(), bare: true, realm: true, header: http.Header{}}
 		}
 		req := http.Request{Header: wrong.header}
 		req.SetBasicAuth("pushcheck-nobody", "not-the-password")

@@ -15,7 +15,7 @@ func blobChecks() list {
 }
 
 var blob01 = &Check{
-	ID: "blob-01", Level: Must, Spec: "existence", Requires: list{mono02}, Uses: list{mono03},
+	ID: "blob-01", Level: Must, Pull: true, Spec: "existence", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "HEAD of a blob that is there answers 200 with its length and no body",
 	Hurts: "docker, which asks before each layer and uploads it again on any other answer",
 	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
@@ -28,7 +28,7 @@ var blob01 = &Check{
 }
 
 var blob02 = &Check{
-	ID: "blob-02", Level: Must, Spec: "existence", Requires: list{ping01},
+	ID: "blob-02", Level: Must, Pull: true, Spec: "existence", Requires: list{ping01},
 	Doc:   "HEAD of a blob that is not there answers 404",
 	Hurts: "docker, which leaves a layer out that it is told is there, and the image cannot be pulled",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -41,7 +41,7 @@ var blob02 = &Check{
 }
 
 var blob03 = &Check{
-	ID: "blob-03", Level: Must, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03},
+	ID: "blob-03", Level: Must, Pull: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "GET of a blob answers 200 with its very bytes",
 	Hurts: "every client that pulls: the digest does not hold",
 	Run: withBlob(5000, func(ctx context.Context, p *Probe, b blob) error {
@@ -50,7 +50,7 @@ var blob03 = &Check{
 }
 
 var blob04 = &Check{
-	ID: "blob-04", Level: Must, Spec: "pulling blobs", Requires: list{ping01},
+	ID: "blob-04", Level: Must, Pull: true, Spec: "pulling blobs", Requires: list{ping01},
 	Doc:   "GET of a blob that is not there answers 404",
 	Hurts: "clients that would take the answer for the blob",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -63,15 +63,20 @@ var blob04 = &Check{
 }
 
 var blob05 = &Check{
-	ID: "blob-05", Level: Should, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
+	ID: "blob-05", Level: Should, Pull: true, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a range of a blob is served as 206 with Content-Range, from the front, the middle and the end",
 	Hurts: "containerd and lazy pullers (stargz, SOCI), which read parts of layers",
 	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
-		whole := 0
+		whole, n := 0, len(b.data)
 		for _, row := range []struct {
 			ask        string
 			start, end int
-		}{{"bytes=0-99", 0, 99}, {"bytes=300-699", 300, 699}, {"bytes=900-", 900, 999}, {"bytes=-50", 950, 999}} {
+		}{
+			{"bytes=" + span(0, (n+9)/10), 0, (n+9)/10 - 1},
+			{"bytes=" + span(3*n/10, 3*n/10+(n+1)/2), 3 * n / 10, 3*n/10 + (n+1)/2 - 1},
+			{fmt.Sprintf("bytes=%d-", 9*n/10), 9 * n / 10, n - 1},
+			{fmt.Sprintf("bytes=-%d", (n+19)/20), n - (n+19)/20, n - 1},
+		} {
 			a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", row.ask)
 			if err != nil {
 				return err
@@ -96,11 +101,11 @@ var blob05 = &Check{
 }
 
 var blob06 = &Check{
-	ID: "blob-06", Level: Must, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
+	ID: "blob-06", Level: Must, Pull: true, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a range that a blob does not have is answered 416, or with the whole blob, and completely",
 	Hurts: "clients that resume a pull: the connection breaks or the file is cut",
 	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
-		a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes=5000-10000")
+		a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes="+span(5*len(b.data), 10*len(b.data)))
 		if err != nil {
 			return err
 		}
@@ -131,7 +136,7 @@ var blob07 = &Check{
 }
 
 var blob08 = &Check{
-	ID: "blob-08", Level: Should, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03},
+	ID: "blob-08", Level: Should, Pull: true, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a blob's ETag, where one is sent, makes If-None-Match answer 304",
 	Hurts: "caches before the registry, which fetch the blob again",
 	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
@@ -140,7 +145,7 @@ var blob08 = &Check{
 }
 
 var blob09 = &Check{
-	ID: "blob-09", Level: Must, Silent: true, Spec: "HTTP HEAD", Requires: list{blob01, blob03},
+	ID: "blob-09", Level: Must, Pull: true, Silent: true, Spec: "HTTP HEAD", Requires: list{blob01, blob03},
 	Doc:   "HEAD and GET of a blob tell the same length, type and digest",
 	Hurts: "clients that make room, or choose, by what HEAD said",
 	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
@@ -189,7 +194,7 @@ var blob11 = &Check{
 }
 
 var blob12 = &Check{
-	ID: "blob-12", Level: Must, Silent: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03, blob03},
+	ID: "blob-12", Level: Must, Pull: true, Silent: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03, blob03},
 	Doc:   "where a blob is given by redirect, its bytes are there, and no credentials are needed for them",
 	Hurts: "docker, which sends none to another host",
 	Run: withBlob(80, func(ctx context.Context, p *Probe, b blob) error {
@@ -234,6 +239,9 @@ var blob14 = &Check{
 // withBlob makes a check that begins with a blob in its repository.
 func withBlob(size int, run func(ctx context.Context, p *Probe, b blob) error) func(context.Context, *Probe) error {
 	return func(ctx context.Context, p *Probe) error {
+		if p.given != nil {
+			return run(ctx, p, p.given.blob)
+		}
 		b := p.blob("blob", size)
 		if err := p.push(ctx, p.Repository, b); err != nil {
 			return err

@@ -190,7 +190,7 @@ var err10 = &Check{
 }
 
 var err11 = &Check{
-	ID: "err-11", Level: Must, Spec: "warnings", Requires: list{ping01},
+	ID: "err-11", Level: Must, Pull: true, Spec: "warnings", Requires: list{ping01},
 	Doc:   "a Warning is 299 - and a text, of at most 4096 bytes in all",
 	Hurts: "clients that show warnings to their users (regctl, helm)",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -215,7 +215,7 @@ var err11 = &Check{
 }
 
 var err12 = &Check{
-	ID: "err-12", Level: Must, Silent: true, Spec: "HTTP HEAD", Requires: list{ping01},
+	ID: "err-12", Level: Must, Pull: true, Silent: true, Spec: "HTTP HEAD", Requires: list{ping01},
 	Doc:   "HEAD of what is not there answers as GET does",
 	Hurts: "docker, which asks for manifests by HEAD and GET in turn",
 	Run: func(ctx context.Context, p *Probe) error {

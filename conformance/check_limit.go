@@ -130,7 +130,7 @@ var lim06 = &Check{
 }
 
 var lim09 = &Check{
-	ID: "lim-09", Level: Should, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
+	ID: "lim-09", Level: Should, Pull: true, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
 	Doc:   "a request with a header of 16 kB is answered, or refused with a 4xx",
 	Hurts: "users of many groups, whose tokens are long",
 	Run: func(ctx context.Context, p *Probe) error {

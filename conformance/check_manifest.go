@@ -96,9 +96,25 @@ var man03 = &Check{
 
 var man04 = &Check{
 	ID: "man-04", Level: Must, Spec: "pushing manifests", Requires: list{man03},
-	Doc:   "an OCI index is taken and keeps its type",
+	Doc:   "an OCI index is taken and keeps its type, one of indexes and one of nothing too",
 	Hurts: "docker buildx and everybody else with images for several platforms",
-	Run:   pushPullList(typeIndex, typeImage),
+	Run: func(ctx context.Context, p *Probe) error {
+		if err := pushPullList(typeIndex, typeImage)(ctx, p); err != nil {
+			return err
+		}
+		empty := index(typeIndex)
+		for _, m := range []manifest{empty, index(typeIndex, empty)} {
+			a, err := p.putManifest(ctx, p.Repository, m.digest.String(), m)
+			if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+				return err
+			}
+			a, err = p.getManifest(ctx, p.Repository, m.digest.String())
+			if err = first(err, a.wantIf(err, http.StatusOK), a.bytes(m.data), a.typed(typeIndex)); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 }
 
 var man07 = &Check{
@@ -164,15 +180,15 @@ var man09 = &Check{
 }
 
 var man10 = &Check{
-	ID: "man-10", Level: Must, Spec: "existence", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "man-10", Level: Must, Pull: true, Spec: "existence", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "HEAD of a manifest tells what GET does, by tag and by digest",
 	Hurts: "docker pull and containerd, which ask by HEAD first",
 	Run: func(ctx context.Context, p *Probe) error {
-		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		m, reference, _, err := p.tagged(ctx)
 		if err != nil {
 			return err
 		}
-		return first(p.alike(ctx, manifestPath(p.Repository, "tag")), p.alike(ctx, manifestPath(p.Repository, m.digest.String())))
+		return first(p.alike(ctx, manifestPath(p.Repository, reference)), p.alike(ctx, manifestPath(p.Repository, m.digest.String())))
 	},
 }
 
@@ -201,16 +217,30 @@ var man11 = &Check{
 				return a.violation("Docker-Content-Digest "+list.digest.String(), got)
 			}
 		}
+		for _, method := range []string{http.MethodGet, http.MethodHead} { // one who takes no index
+			a, err := p.read(ctx, request{method: method, url: manifestPath(p.Repository, list.digest.String()), header: header("Accept", typeImage)})
+			if err != nil {
+				return err
+			}
+			if got := a.header.Get("Docker-Content-Digest"); a.status == http.StatusOK && got != "" && got != list.digest.String() {
+				return a.violation("Docker-Content-Digest "+list.digest.String()+", or a refusal", got)
+			}
+			if method == http.MethodGet && a.status == http.StatusOK {
+				if err := a.bytes(list.data); err != nil {
+					return err
+				}
+			}
+		}
 		return nil
 	},
 }
 
 var man12 = &Check{
-	ID: "man-12", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "man-12", Level: Should, Pull: true, Silent: true, Spec: "pulling manifests", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "a manifest asked for by digest, by one who accepts another type, is itself or is refused",
 	Hurts: "old clients: what they get has not the digest that they asked for",
 	Run: func(ctx context.Context, p *Probe) error {
-		m, err := p.stored(ctx, p.Repository, "image")
+		m, _, _, err := p.tagged(ctx)
 		if err != nil {
 			return err
 		}
@@ -226,15 +256,15 @@ var man12 = &Check{
 }
 
 var man13 = &Check{
-	ID: "man-13", Level: Should, Spec: "pulling manifests", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "man-13", Level: Should, Pull: true, Spec: "pulling manifests", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "the Content-Type of a manifest has no parameters",
 	Hurts: "clients that compare it as it stands (pulp, dkregistry)",
 	Run: func(ctx context.Context, p *Probe) error {
-		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		m, reference, _, err := p.tagged(ctx)
 		if err != nil {
 			return err
 		}
-		a, err := p.getManifest(ctx, p.Repository, "tag")
+		a, err := p.getManifest(ctx, p.Repository, reference)
 		return first(err, a.wantIf(err, http.StatusOK), a.has("Content-Type", m.mediaType))
 	},
 }
@@ -278,13 +308,14 @@ var man25 = &Check{
 }
 
 var man29 = &Check{
-	ID: "man-29", Level: Should, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "man-29", Level: Should, Pull: true, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "a manifest's ETag, where one is sent, makes If-None-Match answer 304",
 	Hurts: "caches before the registry and pollers, which fetch the manifest again",
 	Run: func(ctx context.Context, p *Probe) error {
-		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+		_, reference, _, err := p.tagged(ctx)
+		if err != nil {
 			return err
 		}
-		return p.conditional(ctx, manifestPath(p.Repository, "tag"))
+		return p.conditional(ctx, manifestPath(p.Repository, reference))
 	},
 }

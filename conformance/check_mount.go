@@ -159,19 +159,18 @@ var mount09 = &Check{
 func digestChecks() list { return list{dig01, dig02, dig03, dig04, dig05, dig06, dig08, dig09} }
 
 var dig01 = &Check{
-	ID: "dig-01", Level: Should, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "dig-01", Level: Should, Pull: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "Docker-Content-Digest, of blobs and manifests, is there and is their digest",
 	Hurts: "clients that learn a manifest's digest from it (skopeo, crane, containerd) where ECR sends none",
 	Run: func(ctx context.Context, p *Probe) error {
-		m, err := p.stored(ctx, p.Repository, "image", "tag")
+		m, reference, b, err := p.tagged(ctx)
 		if err != nil {
 			return err
 		}
-		b := p.config("image")
 		for _, row := range []struct {
 			path   string
 			digest digest.Digest
-		}{{manifestPath(p.Repository, "tag"), m.digest}, {manifestPath(p.Repository, m.digest.String()), m.digest}, {blobPath(p.Repository, b.digest), b.digest}} {
+		}{{manifestPath(p.Repository, reference), m.digest}, {manifestPath(p.Repository, m.digest.String()), m.digest}, {blobPath(p.Repository, b.digest), b.digest}} {
 			for _, ask := range []func(context.Context, string, ...string) (*answer, error){p.head, p.get} {
 				a, err := ask(ctx, row.path, "Accept", acceptAll)
 				if err != nil {
@@ -265,7 +264,7 @@ var dig05 = &Check{
 }
 
 var dig06 = &Check{
-	ID: "dig-06", Level: Should, Spec: "pulling blobs", Requires: list{ping01},
+	ID: "dig-06", Level: Should, Pull: true, Spec: "pulling blobs", Requires: list{ping01},
 	Doc:   "what is no digest is refused with 400 or 404",
 	Hurts: "operators: somebody's mistake looks like an outage",
 	Run: func(ctx context.Context, p *Probe) error {

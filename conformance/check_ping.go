@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-func pingChecks() list { return list{ping01, ping02, ping03, ping04, ping05, v101} }
+func pingChecks() list { return list{ping01, ping02, ping03, ping04, ping05} }
 
 var ping01 = &Check{
-	ID: "ping-01", Level: Must, Spec: "endpoints",
+	ID: "ping-01", Level: Must, Pull: true, Spec: "endpoints",
 	Doc:   "GET /v2/ answers 200, to one who may",
 	Hurts: "every client: docker takes the registry for none of V2 and gives up or falls back to V1",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -22,7 +22,7 @@ var ping01 = &Check{
 }
 
 var ping02 = &Check{
-	ID: "ping-02", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "ping-02", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
 	Doc:   "/v2/ says Docker-Distribution-API-Version: registry/2.0",
 	Hurts: "docker before 1.10, which takes a registry without it for one of V1",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -35,7 +35,7 @@ var ping02 = &Check{
 }
 
 var ping03 = &Check{
-	ID: "ping-03", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "ping-03", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
 	Doc:   "/v2 without the slash answers 200, 401 or a redirect, and no page",
 	Hurts: "scripts that leave the slash out",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -48,7 +48,7 @@ var ping03 = &Check{
 }
 
 var ping04 = &Check{
-	ID: "ping-04", Level: Should, Silent: true, Spec: "HTTP HEAD", Requires: list{ping01},
+	ID: "ping-04", Level: Should, Pull: true, Silent: true, Spec: "HTTP HEAD", Requires: list{ping01},
 	Doc:   "HEAD /v2/ answers as GET does",
 	Hurts: "load balancers and health checks that ask by HEAD",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -65,7 +65,7 @@ var ping04 = &Check{
 }
 
 var ping05 = &Check{
-	ID: "ping-05", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "ping-05", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
 	Doc:   "what /v2/ sends is nothing or JSON",
 	Hurts: "clients that tell a registry from a web server by it",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -86,7 +86,7 @@ func (a *answer) noPage() error {
 }
 
 var v101 = &Check{
-	ID: "v1-01", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "v1-01", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
 	Doc:   "/v1/_ping is not there, or is V1's",
 	Hurts: "docker before 1.13, which falls back to it and reads a page",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -13,7 +13,7 @@ import (
 )
 
 func referrerChecks() list {
-	return list{ref01, ref02, ref03, ref04, ref05, ref06, ref07, ref08, ref09, ref10, ref11, ref15, ref16}
+	return list{ref01, ref02, ref03, ref04, ref05, ref06, ref07, ref08, ref09, ref10, ref11, ref12, ref15, ref16}
 }
 
 // artifactOf is the document of an artifact that refers to a subject.
@@ -78,7 +78,7 @@ func withReferrers(run func(ctx context.Context, p *Probe, subject manifest, one
 }
 
 var ref01 = &Check{
-	ID: "ref-01", Level: Must, Spec: "referrers", Requires: list{ping01},
+	ID: "ref-01", Level: Must, Pull: true, Spec: "referrers", Requires: list{ping01},
 	Doc:   "the referrers of a digest that nobody knows are an empty index; a registry without them answers 404",
 	Hurts: "cosign, oras and notation, which fall back to a tag on 404 alone",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -94,7 +94,7 @@ var ref01 = &Check{
 }
 
 var ref02 = &Check{
-	ID: "ref-02", Level: Must, Spec: "referrers", Requires: list{ref01},
+	ID: "ref-02", Level: Must, Pull: true, Spec: "referrers", Requires: list{ref01},
 	Doc:   "referrers are an OCI index, by Content-Type and by content",
 	Hurts: "clients that decode it as one (oras, regclient)",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -232,7 +232,7 @@ var ref07 = &Check{
 }
 
 var ref08 = &Check{
-	ID: "ref-08", Level: Must, Spec: "referrers", Requires: list{ref01},
+	ID: "ref-08", Level: Must, Pull: true, Spec: "referrers", Requires: list{ref01},
 	Doc:   "the referrers of what is no digest are refused with 400",
 	Hurts: "clients with a mistake: they take an empty list for the truth",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -340,6 +340,31 @@ func together(atATime, n int, job func(i int) error) error {
 	}
 	all.Wait()
 	return first(errs...)
+}
+
+var ref12 = &Check{
+	ID: "ref-12", Level: Must, Spec: "upgrading", Requires: list{ref01, man03}, Uses: list{ref07, ref03, ref04},
+	Doc:   "a referrer that a tag of the old way lists is among the referrers, once",
+	Hurts: "cosign and oras users whose signatures are older than the registry's referrers",
+	Run: withReferrers(func(ctx context.Context, p *Probe, subject, one, two manifest) error {
+		kept := []descriptor{one.descriptor(), two.descriptor()}
+		old := document{SchemaVersion: 2, MediaType: typeIndex, Manifests: &kept}.manifest()
+		if err := p.store(ctx, p.Repository, old, strings.Replace(subject.digest.String(), ":", "-", 1)); err != nil {
+			return err
+		}
+		list, a, err := p.referrers(ctx, p.Repository, subject.digest, "")
+		if err != nil {
+			return err
+		}
+		seen := map[digest.Digest]int{}
+		for _, d := range list {
+			seen[d.Digest]++
+		}
+		if seen[one.digest] != 1 || seen[two.digest] != 1 {
+			return a.violation("each of the two referrers once", fmt.Sprintf("%d of one and %d of the other", seen[one.digest], seen[two.digest]))
+		}
+		return nil
+	}),
 }
 
 var ref15 = &Check{

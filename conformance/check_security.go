@@ -7,7 +7,7 @@ import (
 )
 
 func securityChecks() list {
-	return list{sec01, sec02, sec03, sec04, sec06, sec08, sec10, sec13, sec14}
+	return list{sec01, sec02, sec03, sec04, sec06, sec07, sec08, sec10, sec13, sec14}
 }
 
 var sec01 = &Check{
@@ -53,7 +53,7 @@ var sec02 = &Check{
 }
 
 var sec03 = &Check{
-	ID: "sec-03", Level: Must, Silent: true, Spec: "isolation", Requires: list{ping01},
+	ID: "sec-03", Level: Must, Pull: true, Silent: true, Spec: "isolation", Requires: list{ping01},
 	Doc:   "no path leads out of the registry's storage",
 	Hurts: "operators: files of the machine are served",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -90,7 +90,7 @@ var sec04 = &Check{
 }
 
 var sec06 = &Check{
-	ID: "sec-06", Level: May, Silent: true, Spec: "content sniffing", Requires: list{mono02}, Uses: list{mono03},
+	ID: "sec-06", Level: May, Pull: true, Silent: true, Spec: "content sniffing", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "blobs are sent with X-Content-Type-Options: nosniff",
 	Hurts: "whoever opens the registry in an old browser: it guesses the type of a blob",
 	Run: withBlob(50, func(ctx context.Context, p *Probe, b blob) error {
@@ -100,6 +100,60 @@ var sec06 = &Check{
 		}
 		return a.has("X-Content-Type-Options", "nosniff")
 	}),
+}
+
+var sec07 = &Check{
+	ID: "sec-07", Level: Must, Silent: true, Spec: "isolation", Requires: list{mono02}, Uses: list{chunk20},
+	Doc:   "the Location of an upload cannot be guessed, and shows or ends nothing through another repository",
+	Hurts: "users of a shared registry: others read how far a push is, end it, or put their bytes into it",
+	Run: func(ctx context.Context, p *Probe) error {
+		var locations []string
+		var s *session
+		for range 6 {
+			var err error
+			if s, err = p.start(ctx, p.Repository); err != nil {
+				return err
+			}
+			defer s.cancel(ctx)
+			locations = append(locations, s.location)
+		}
+		if guessable(locations) {
+			return s.last.violation("Locations of which one does not tell the next", strings.Join(locations[len(locations)-2:], " and "))
+		}
+		other := strings.Replace(s.location, "/"+p.Repository+"/", "/"+p.Other+"/", 1)
+		if other == s.location {
+			return nil
+		}
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			a, err := p.send(ctx, request{method: method, url: other})
+			if err = of("chunk-20", first(err, a.refusedIf(err))); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+// guessable reports whether addresses of uploads, in the order in which they were
+// given, differ by so little that the next one can be tried out.
+func guessable(locations []string) bool {
+	for i := range locations[1:] {
+		if len(core(locations[i], locations[i+1])) >= 6 {
+			return false
+		}
+	}
+	return true
+}
+
+// core is the part of one text in which it differs from another.
+func core(a, b string) string {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a
 }
 
 var sec08 = &Check{
@@ -176,7 +230,7 @@ var sec14 = &Check{
 func httpChecks() list { return list{http01, http06, http08, http09} }
 
 var http01 = &Check{
-	ID: "http-01", Level: May, Silent: true, Spec: "HTTP/1.1", Requires: list{ping01},
+	ID: "http-01", Level: May, Pull: true, Silent: true, Spec: "HTTP/1.1", Requires: list{ping01},
 	Doc:   "a connection carries more than one request",
 	Hurts: "every client: a push of many layers opens a connection for each request",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -194,14 +248,15 @@ var http01 = &Check{
 }
 
 var http06 = &Check{
-	ID: "http-06", Level: Must, Silent: true, Spec: "HTTP content coding", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "http-06", Level: Must, Pull: true, Silent: true, Spec: "HTTP content coding", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "blobs and manifests have no Content-Encoding when none was asked for",
 	Hurts: "every client: Quay's gzip broke lengths and digests",
 	Run: func(ctx context.Context, p *Probe) error {
-		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+		_, reference, b, err := p.tagged(ctx)
+		if err != nil {
 			return err
 		}
-		for _, path := range []string{manifestPath(p.Repository, "tag"), blobPath(p.Repository, p.blob("layer image", 120).digest)} {
+		for _, path := range []string{manifestPath(p.Repository, reference), blobPath(p.Repository, b.digest)} {
 			a, err := p.get(ctx, path, "Accept", acceptAll, "Accept-Encoding", "identity")
 			if err != nil {
 				return err
@@ -230,7 +285,7 @@ var http08 = &Check{
 }
 
 var http09 = &Check{
-	ID: "http-09", Level: Should, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
+	ID: "http-09", Level: Should, Pull: true, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
 	Doc:   "answers have a Date",
 	Hurts: "caches and clients that reckon a token's end by it",
 	Run: func(ctx context.Context, p *Probe) error {

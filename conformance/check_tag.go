@@ -82,7 +82,7 @@ var tag02 = &Check{
 }
 
 var tag11 = &Check{
-	ID: "tag-11", Level: Must, Spec: "tags", Requires: list{ping01},
+	ID: "tag-11", Level: Must, Pull: true, Spec: "tags", Requires: list{ping01},
 	Doc:   "the tags of a repository that is not there are 404",
 	Hurts: "clients that ask whether a repository exists",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -172,7 +172,7 @@ var tag15 = &Check{
 }
 
 var tag17 = &Check{
-	ID: "tag-17", Level: May, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "tag-17", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
 	Doc:   "the catalogue of repositories is a list, or is not there",
 	Hurts: "tools that copy whole registries",
 	Run: func(ctx context.Context, p *Probe) error {

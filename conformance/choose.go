@@ -22,10 +22,11 @@ type Profile struct {
 func Profiles() []Profile {
 	docker := []string{"ping", "auth", "blob", "mono", "mount", "dig", "man", "err", "sec", "http"}
 	dockerToo := []string{"chunk-01", "chunk-02", "chunk-19", "chunk-20", "tag-01", "tag-02", "tag-11", "tag-12", "tag-15", "conc-01", "conc-08"}
+	costly := []string{"blob-13", "sec-11"} // and no part of a push
 	oci := []string{"ping", "blob", "mono", "chunk", "mount", "dig", "man", "tag", "del", "err"}
 	return []Profile{
 		{"docker-push", "what docker push really uses", func(c *Check) bool {
-			return slices.Contains(docker, c.Group()) || slices.Contains(dockerToo, c.ID)
+			return (slices.Contains(docker, c.Group()) || slices.Contains(dockerToo, c.ID)) && !slices.Contains(costly, c.ID)
 		}},
 		{"oci-1.0", "what the OCI distribution specification 1.0 demands and recommends", func(c *Check) bool {
 			return slices.Contains(oci, c.Group()) && !c.Silent && !strings.HasPrefix(c.Spec, "docker")
@@ -34,15 +35,22 @@ func Profiles() []Profile {
 			return (slices.Contains(oci, c.Group()) || c.Group() == "ref") && !c.Silent && !strings.HasPrefix(c.Spec, "docker")
 		}},
 		{"resilience", "broken lines, repetition and many at once", func(c *Check) bool {
-			return slices.Contains([]string{"res", "conc"}, c.Group()) || slices.Contains([]string{"ref-11", "mono-12", "mono-14"}, c.ID)
+			return slices.Contains([]string{"res", "conc"}, c.Group()) || slices.Contains([]string{"ref-11", "mono-12", "mono-14", "auth-08"}, c.ID)
 		}},
 		{"security", "what somebody with bad intent would try", func(c *Check) bool {
 			return slices.Contains([]string{"sec", "auth"}, c.Group()) || slices.Contains([]string{"dig-04", "dig-06", "err-06", "mount-07", "chunk-20", "man-20"}, c.ID)
 		}},
-		{"limits", "how large things may be", func(c *Check) bool { return c.Group() == "lim" }},
+		{"limits", "how large things may be", func(c *Check) bool {
+			return c.Group() == "lim" || slices.Contains([]string{"blob-13", "chunk-16", "tag-08", "sec-11"}, c.ID)
+		}},
+		{"perf", "how fast it is: measured, never judged", func(c *Check) bool { return c.Group() == "perf" }},
+		{pullOnly, "what can be seen of an image that is there, without pushing anything", func(c *Check) bool { return c.Pull }},
 		{"all", "every check", func(*Check) bool { return true }},
 	}
 }
+
+// pullOnly is the profile that pushes nothing.
+const pullOnly = "pull-only"
 
 // Select are the checks that options choose, and those that they require, in the
 // order of the list.
@@ -60,6 +68,9 @@ func (o Options) Select() ([]*Check, error) {
 	holds, err := o.profile()
 	if err != nil {
 		return nil, err
+	}
+	if (o.Profile == pullOnly) != (o.Given != "") {
+		return nil, fmt.Errorf("%w: the profile pull-only and an image that is there go together", ErrOptions)
 	}
 	for _, pattern := range slices.Concat(o.Run, o.Skip) {
 		if !slices.ContainsFunc(all, func(c *Check) bool { return matches(pattern, c) }) {
@@ -85,7 +96,7 @@ func (o Options) Select() ([]*Check, error) {
 }
 
 func (o Options) require(wanted map[*Check]bool, c *Check) {
-	if wanted[c] || anyMatches(o.Skip, c) {
+	if wanted[c] || anyMatches(o.Skip, c) || o.Profile == pullOnly && !c.Pull {
 		return
 	}
 	wanted[c] = true

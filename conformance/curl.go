@@ -57,7 +57,7 @@ func (a *answer) writeOwn(b *strings.Builder, command string) bool { //nolint:go
 			return false
 		}
 	}
-	if !utf8.Valid(a.req.body) || bytes.IndexByte(a.req.body, 0) >= 0 {
+	if a.req.large != nil || !utf8.Valid(a.req.body) || bytes.IndexByte(a.req.body, 0) >= 0 {
 		return false
 	}
 	if made != "" {

@@ -145,6 +145,16 @@ func (p *Probe) stored(ctx context.Context, repository, name string, references 
 	return m, err
 }
 
+// tagged is an image with a tag and a blob of its: the one that is there already
+// where nothing is pushed, else one that is stored as the set-up of a check.
+func (p *Probe) tagged(ctx context.Context) (m manifest, reference string, b blob, err error) {
+	if p.given != nil {
+		return p.given.manifest, p.given.reference, p.given.blob, nil
+	}
+	m, err = p.stored(ctx, p.Repository, "image", "tag")
+	return m, "tag", p.blob("layer image", 120), err
+}
+
 // getManifest asks for a manifest, of any type.
 func (p *Probe) getManifest(ctx context.Context, repository, reference string) (*answer, error) {
 	return p.get(ctx, manifestPath(repository, reference), "Accept", acceptAll)

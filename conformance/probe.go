@@ -36,12 +36,16 @@ type Probe struct {
 	clock       clock.Clock
 	timeout     time.Duration
 	seed        uint64
-	keeps       *atomic.Bool // the registry does not delete
+	options     *Options
+	manners     *manners
+	given       *givenContent // what there is to look at in a registry that nothing is pushed to; nil where it is
+	keeps       *atomic.Bool  // the registry does not delete
 
 	mu        sync.Mutex // guards everything below
 	seq       int
 	exchanges wire.Trace
 	made      []string // paths to delete, in the order in which they were made
+	measured  []Measure
 }
 
 // A blob is content with its digest. It is printable, so that a command can
@@ -98,6 +102,20 @@ func (p *Probe) ended(a *answer) {
 	if len(p.exchanges) < exchangesKept {
 		p.exchanges = append(p.exchanges, a.exchange)
 	}
+}
+
+// measure notes something that the report shows beside the verdict.
+func (p *Probe) measure(name string, value float64, unit string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.measured = append(p.measured, Measure{Name: name, Value: value, Unit: unit})
+}
+
+// note does the same with a word.
+func (p *Probe) note(name, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.measured = append(p.measured, Measure{Name: name, Text: text})
 }
 
 // remember notes what clean has to delete.

@@ -31,9 +31,17 @@ func (p *Probe) raw(ctx context.Context, text string, cut bool) (status int, err
 		p.hangUp(conn)
 		return 0, nil
 	}
+	if status, err = p.hear(conn); err != nil {
+		return 0, nil //nolint:nilerr // no answer
+	}
+	return status, nil
+}
+
+// hear reads one answer of a raw connection.
+func (p *Probe) hear(conn net.Conn) (int, error) {
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		return 0, nil //nolint:nilerr // no answer
+		return 0, err
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode, nil
@@ -59,6 +67,9 @@ func (p *Probe) dial(ctx context.Context) (net.Conn, error) {
 	t, ok := p.transport.(*http.Transport)
 	if !ok || t.Proxy != nil && p.base.Scheme == "https" && proxied(t, p.base) {
 		return nil, &SkipError{Reason: "there is no way to a socket of the registry"}
+	}
+	if err := p.manners.take(ctx, 0); err != nil {
+		return nil, err
 	}
 	host := p.base.Host
 	if p.base.Port() == "" {

@@ -11,6 +11,7 @@ type Report struct {
 	Seed            uint64
 	Prefix          string // of the repositories that were written to
 	LeftBehind      bool   // the registry does not delete: they are still there
+	Requests, Bytes int64  // that the run sent; the bytes are of bodies, both ways
 	Verdicts        []Verdict
 
 	secrets []string // must stand in no report

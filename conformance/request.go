@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -25,9 +26,17 @@ type request struct {
 	url    string // a path from the registry's root, or an absolute URL
 	header http.Header
 	body   []byte
-	stream bool    // with Transfer-Encoding: chunked
-	bare   bool    // without credentials
-	after  *answer // whose Location the request goes to
+	stream bool // with Transfer-Encoding: chunked
+	bare   bool // without credentials
+	realm  bool // it goes to a token service that the run trusts
+	hasty  bool // a 429 is an answer like any other
+	// via sends the request in place of the target's transport; nil is that.
+	via http.RoundTripper
+	// large is a body that is made while it is sent, in place of body.
+	large *largeBlob
+	// sink takes the body of the answer in place of answer.body, where the status is 2xx.
+	sink  io.Writer
+	after *answer // whose Location the request goes to
 	// besides are what was sent there meanwhile, and moved nothing.
 	besides []*answer
 }
@@ -38,7 +47,8 @@ type answer struct {
 	status    int
 	header    http.Header
 	body      []byte
-	truncated bool // the body is larger than bodyLimit
+	received  int64 // bytes of its body
+	truncated bool  // the body is larger than bodyLimit
 	url       *url.URL
 	exchange  wire.Exchange
 	err       error // no complete answer came
@@ -62,7 +72,16 @@ func header(pairs ...string) http.Header {
 // Errors: ctx's when it ended; a *Violation when the registry ended the
 // connection or took too long; another when it could not be reached.
 func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
+	if p.given != nil && r.method != http.MethodGet && r.method != http.MethodHead {
+		return &answer{req: r}, fmt.Errorf("the check itself is wrong: it sends %s where nothing may be pushed", r.method)
+	}
 	a := p.try(ctx, r, p.authorization(r))
+	for again := 0; again < 4 && a.err == nil && a.status == http.StatusTooManyRequests && !r.hasty; again++ {
+		if err := p.clock.Sleep(ctx, p.retryAfter(a, again)); err != nil {
+			return a, err
+		}
+		a = p.try(ctx, r, p.authorization(r))
+	}
 	if a.err == nil && a.status == http.StatusUnauthorized && !r.bare && p.sameHost(a.url) {
 		value, err := p.authorize(ctx, r, a)
 		if !p.known() && (err != nil || value == "") && len(challengesOf(a.header)) > 0 {
@@ -80,6 +99,9 @@ func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
 	}
 	if ctx.Err() != nil {
 		return a, ctx.Err()
+	}
+	if errors.Is(a.err, errBudget) {
+		return a, a.err
 	}
 	if op := new(net.OpError); errors.As(a.err, &op) && op.Op == "dial" {
 		return a, fmt.Errorf("%s: %w", p.base.Host, a.err)
@@ -119,16 +141,20 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 		return a, false
 	}
 	a.url = req.URL
+	if err := p.manners.take(ctx, r.size()); err != nil {
+		a.err = err
+		return a, false
+	}
 	recorder := wire.NewRecorder(p.clock, nil)
 	seq := p.began()
-	resp, err := recorder.Transport(p.transport).RoundTrip(req)
+	transport := p.transport
+	if r.via != nil {
+		transport = r.via
+	}
+	resp, err := recorder.Transport(transport).RoundTrip(req)
 	if err == nil {
-		a.status, a.header = resp.StatusCode, resp.Header
-		a.body, err = io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
-		if len(a.body) > bodyLimit {
-			a.body, a.truncated = a.body[:bodyLimit], true
-		}
-		_ = resp.Body.Close()
+		err = a.take(resp, r.sink)
+		p.manners.took(a.received)
 	}
 	a.err = err
 	if t := recorder.Trace(); len(t) > 0 {
@@ -137,6 +163,31 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 	a.exchange.Seq = seq
 	p.ended(a)
 	return a, reused
+}
+
+// size is how long a request's body is, in bytes.
+func (r request) size() int64 {
+	if r.large != nil {
+		return r.large.size
+	}
+	return int64(len(r.body))
+}
+
+// take reads an answer.
+func (a *answer) take(resp *http.Response, sink io.Writer) error {
+	defer resp.Body.Close()
+	a.status, a.header = resp.StatusCode, resp.Header
+	var err error
+	if sink != nil && a.status/100 == 2 {
+		a.received, err = io.Copy(sink, resp.Body)
+		return err
+	}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
+	a.received = int64(len(a.body))
+	if len(a.body) > bodyLimit {
+		a.body, a.truncated = a.body[:bodyLimit], true
+	}
+	return err
 }
 
 func (p *Probe) newRequest(ctx context.Context, r request, authorization string) (*http.Request, error) {
@@ -152,9 +203,7 @@ func (p *Probe) newRequest(ctx context.Context, r request, authorization string)
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.header)
 	if host := r.header.Get("Host"); host != "" {
 		req.Host = host
 		req.Header.Del("Host")
@@ -165,12 +214,19 @@ func (p *Probe) newRequest(ctx context.Context, r request, authorization string)
 	if req.Header.Get("Accept-Encoding") == "" {
 		req.Header.Set("Accept-Encoding", "identity") // else net/http asks for gzip, and unpacks
 	}
+	if r.large != nil {
+		req.Body, req.ContentLength = io.NopCloser(r.large.reader()), r.large.size
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(r.large.reader()), nil }
+	}
 	if r.stream {
 		req.ContentLength, req.GetBody = -1, nil
 		req.Body = io.NopCloser(bytes.NewReader(r.body))
 	}
 	if authorization != "" && p.sameHost(req.URL) {
 		req.Header.Set("Authorization", authorization)
+	}
+	if !r.realm && !p.sameHost(req.URL) {
+		req.Header.Del("Authorization")
 	}
 	return req, nil
 }

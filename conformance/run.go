@@ -30,9 +30,10 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	}
 	o = o.withDefaults()
 	r := &runner{
-		target: t, options: o, base: base, keys: &keyring{tokens: map[string]string{}},
+		target: t, options: o, base: base, keys: &keyring{tokens: map[string]string{}, issued: map[string]bool{}},
 		nonce: strconv.FormatInt(o.Clock.Now().UnixNano(), 36),
 		slots: make(chan struct{}, o.Parallel), states: map[*Check]*state{},
+		manners: o.manners(),
 	}
 	transport, stop := t.Transport, func() {}
 	if transport == nil {
@@ -41,6 +42,11 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	}
 	r.transport = transport
 	defer stop()
+	if o.Given != "" {
+		if r.given, err = r.look(ctx, o.Given); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range selected {
 		r.states[c] = &state{done: make(chan struct{})}
 	}
@@ -52,7 +58,8 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	report := &Report{Target: t.URL, Profile: o.Profile, Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: secretsOf(t)}
+	report := &Report{Target: t.URL, Profile: o.Profile, Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: append(secretsOf(t), r.keys.secrets()...)}
+	report.Requests, report.Bytes = r.manners.spent()
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
 	}
@@ -78,6 +85,8 @@ type runner struct {
 	keys      *keyring
 	nonce     string // tells this run's repositories from those of any other
 	slots     chan struct{}
+	manners   *manners
+	given     *givenContent
 	keeps     atomic.Bool
 	states    map[*Check]*state // not changed while checks run
 	telling   sync.Mutex        // held while Progress runs
@@ -148,19 +157,28 @@ func (r *runner) tell(v Verdict) {
 	r.options.Progress(v)
 }
 
-// run runs a check in a new repository.
-func (r *runner) run(ctx context.Context, c *Check, suffix string) Verdict {
-	repository := r.place() + "/" + c.ID + suffix
+// probe makes what a check looks with.
+func (r *runner) probe(name string) *Probe {
 	p := &Probe{
-		Repository: repository, Other: r.place() + "/other/" + c.ID + suffix,
+		Repository: r.place() + "/" + name, Other: r.place() + "/other/" + name,
 		base: r.base, credentials: r.target.Credentials, transport: r.transport, keys: r.keys,
 		clock: r.options.Clock, timeout: r.options.Timeout, seed: r.options.Seed, keeps: &r.keeps,
+		options: &r.options, manners: r.manners, given: r.given,
 	}
+	if r.given != nil {
+		p.Repository = r.given.repository
+	}
+	return p
+}
+
+// run runs a check in a new repository.
+func (r *runner) run(ctx context.Context, c *Check, suffix string) Verdict {
+	p := r.probe(c.ID + suffix)
 	began := r.options.Clock.Now()
 	err := guarded(ctx, c, p)
 	v := r.judge(c, err)
 	v.Elapsed = r.options.Clock.Now().Sub(began)
-	v.Exchanges = p.exchanges
+	v.Exchanges, v.Measured = p.exchanges, p.measured
 	p.clean(ctx)
 	return v
 }

@@ -40,7 +40,26 @@ type Options struct {
 	Parallel int
 	// Timeout is how long one request may take; 0 is 30 s.
 	Timeout time.Duration
-	Clock   clock.Clock // nil is the real one
+	// Patience is how long the checks that wait do so: for an idle upload, and while
+	// they send slowly. 0 is 10 s.
+	Patience time.Duration
+	// Prompt is how long something may take that must cost a registry nothing, such as
+	// a wrong number; 0 is 2 s.
+	Prompt time.Duration
+	// Large is how many bytes the checks of large content send at most at a time; 0 is
+	// 64 MiB. At least 64 KiB are sent.
+	Large int64
+	// MaxRequests is how many requests the run may send, and MaxBytes how many bytes
+	// of bodies it may send and get; 0 is no limit. What could not be looked at for
+	// that is an error of the run, not the registry's.
+	MaxRequests, MaxBytes int64
+	// Rate is how many requests the run may send in a second; 0 is no limit.
+	Rate float64
+	// Given is what there is in the registry for the pull-only profile, which pushes
+	// nothing: a repository and a tag or digest, "team/app:v1". That profile needs it
+	// and no other takes it.
+	Given string
+	Clock clock.Clock // nil is the real one
 	// Progress, when not nil, is called with each verdict as it is reached, one at
 	// a time.
 	Progress func(Verdict)
@@ -56,10 +75,29 @@ func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
+	if o.Patience <= 0 {
+		o.Patience = 10 * time.Second
+	}
+	if o.Prompt <= 0 {
+		o.Prompt = 2 * time.Second
+	}
+	if o.Large <= 0 {
+		o.Large = 64 << 20
+	}
+	o.Large = max(o.Large, 64<<10)
 	if o.Clock == nil {
 		o.Clock = clock.Real()
 	}
 	return o
+}
+
+// manners are what the options say of them.
+func (o Options) manners() *manners {
+	m := &manners{clock: o.Clock, maxRequests: o.MaxRequests, maxBytes: o.MaxBytes}
+	if o.Rate > 0 {
+		m.pause = time.Duration(float64(time.Second) / o.Rate)
+	}
+	return m
 }
 
 // ErrTarget says that a Target or Options cannot be meant.

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
@@ -39,6 +40,37 @@ type Verdict struct {
 	// Exchanges are the first forty of the check, as they were: not scrubbed.
 	Exchanges wire.Trace
 	Elapsed   time.Duration
+	// Measured is what the check found besides, and does not judge.
+	Measured []Measure
+}
+
+// A Measure is something that a check found and does not judge: a number with its
+// unit, or a word.
+type Measure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value,omitempty"`
+	Unit  string  `json:"unit,omitempty"` // "ms", "MB/s", "requests"
+	Text  string  `json:"text,omitempty"` // in place of a number
+}
+
+// String is the measure as reports show it: "push 3.2 ms".
+func (m Measure) String() string {
+	if m.Text != "" {
+		return m.Name + " " + m.Text
+	}
+	return m.Name + " " + strconv.FormatFloat(m.Value, 'f', digitsOf(m.Value), 64) + " " + m.Unit
+}
+
+// digitsOf is how many digits after the point are worth showing.
+func digitsOf(v float64) int {
+	switch {
+	case v == float64(int64(v)), v >= 100:
+		return 0
+	case v >= 1:
+		return 1
+	default:
+		return 3
+	}
 }
 
 // broken reports whether checks that require this one can tell nothing.

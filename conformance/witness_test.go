@@ -33,6 +33,7 @@ type witness struct {
 	also   []string
 	quirks fakeregistry.Quirks
 	tcp    func(t *testing.T, backend string) string // stands before the server
+	slow   bool                                      // runs with -full alone
 }
 
 // A reply is an answer that a witness can change before it goes out.
@@ -142,8 +143,8 @@ func served(t *testing.T, w witness) string {
 	return server.URL
 }
 
-// smuggler is a proxy that takes a request of two lengths.
-func smuggler(t *testing.T, backend string) string {
+// proxied serves connections before a server, one at a time a function.
+func proxied(t *testing.T, serve func(c net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,27 +161,31 @@ func smuggler(t *testing.T, backend string) string {
 			if err != nil {
 				return
 			}
-			serving.Go(func() { smuggle(c, backend) })
+			serving.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
 		}
 	})
 	return l.Addr().String()
 }
 
-func smuggle(c net.Conn, backend string) {
-	defer c.Close()
-	in := bufio.NewReader(c)
-	var head strings.Builder
-	for !strings.HasSuffix(head.String(), "\r\n\r\n") {
+// readHead reads the head of a request.
+func readHead(c net.Conn) (head string, in *bufio.Reader, ok bool) {
+	in = bufio.NewReader(c)
+	var b strings.Builder
+	for !strings.HasSuffix(b.String(), "\r\n\r\n") {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			return
+			return "", in, false
 		}
-		head.WriteString(line)
+		b.WriteString(line)
 	}
-	if strings.Count(head.String(), "Content-Length:") > 1 {
-		_, _ = io.WriteString(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
-		return
-	}
+	return b.String(), in, true
+}
+
+// pass gives what was read, and all that follows, to a server, and its answers back.
+func pass(c net.Conn, in io.Reader, read, backend string) {
 	out, err := net.Dial("tcp", backend)
 	if err != nil {
 		return
@@ -191,10 +196,25 @@ func smuggle(c net.Conn, backend string) {
 		_, _ = io.Copy(c, out)
 		c.Close()
 	})
-	_, _ = io.WriteString(out, head.String())
+	_, _ = io.WriteString(out, read)
 	_, _ = io.Copy(out, in)
 	out.Close()
 	back.Wait()
+}
+
+// smuggler is a proxy that takes a request of two lengths.
+func smuggler(t *testing.T, backend string) string {
+	t.Helper()
+	return proxied(t, func(c net.Conn) {
+		head, in, ok := readHead(c)
+		switch {
+		case !ok:
+		case strings.Count(head, "Content-Length:") > 1:
+			_, _ = io.WriteString(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+		default:
+			pass(c, in, head, backend)
+		}
+	})
 }
 
 // TestWitnesses plants one defect at a time: exactly its check must notice, beside
@@ -207,6 +227,9 @@ func TestWitnesses(t *testing.T) { //nolint:tparallel // its count waits for the
 		for i, w := range witnesses() {
 			t.Run(w.id+strings.Repeat("'", i-slices.IndexFunc(witnesses(), func(o witness) bool { return o.id == w.id })), func(t *testing.T) {
 				t.Parallel()
+				if w.slow && !*full {
+					return
+				}
 				o := conformance.Options{Seed: 7, Profile: "all", Parallel: 2}
 				if !*full {
 					o.Run = append([]string{w.id}, w.also...)
@@ -246,7 +269,7 @@ func TestWitnesses(t *testing.T) { //nolint:tparallel // its count waits for the
 func TestEveryWitness(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, w := range append(witnesses(), authWitnesses()...) {
+	for _, w := range slices.Concat(witnesses(), authWitnesses(), rightsWitnesses()) {
 		seen[w.id] = true
 	}
 	known := map[string]bool{}

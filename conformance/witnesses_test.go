@@ -24,7 +24,7 @@ func opIs(ops ...wire.Op) func(*http.Request, wire.Route) bool {
 
 // witnesses are the planted defects.
 func witnesses() []witness {
-	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses())
+	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses(), waitWitnesses(), raceWitnesses(), largeWitnesses())
 }
 
 func blobWitnesses() []witness {
@@ -282,14 +282,14 @@ func (b *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// oneConnection ties the uploads of res-04 to the connection that began them.
-func oneConnection() func(http.Handler) http.Handler {
+// oneConnection ties the uploads of a check to the connection that began them.
+func oneConnection(id string) func(http.Handler) http.Handler {
 	var mu sync.Mutex
 	from := map[string]string{}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			route := wire.ParseRoute(r.Method, r.URL)
-			if strings.HasSuffix(route.Repository, "res-04") && route.Session != "" {
+			if strings.HasSuffix(route.Repository, id) && route.Session != "" {
 				mu.Lock()
 				first := from[route.Session]
 				if first == "" {

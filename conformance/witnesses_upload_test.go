@@ -107,7 +107,7 @@ func uploadWitnesses() []witness {
 		}, 500, "")},
 		{id: "res-01", wrap: afterCut(wire.OpUploadStatus, 404)},
 		{id: "res-02", wrap: afterCut(wire.OpUploadPatch, 409)},
-		{id: "res-04", wrap: oneConnection()},
+		{id: "res-04", wrap: oneConnection("res-04")},
 		{id: "res-08", wrap: cutManifests()},
 		{id: "res-09", wrap: instead(once(wire.OpManifestPut, ""), 409, ""), also: []string{"conc-02", "conc-04", "dig-02", "man-07"}},
 		{id: "mount-01", wrap: instead(func(r *http.Request, route wire.Route) bool {

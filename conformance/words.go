@@ -1,6 +1,9 @@
 package conformance
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // count is "one byte" or "12 bytes".
 func count(n int, noun string) string {
@@ -17,3 +20,9 @@ func quoteOr(s string) string {
 	}
 	return strconv.Quote(s)
 }
+
+// span is the Content-Range of bytes from one on up to before another.
+func span(from, to int) string { return strconv.Itoa(from) + "-" + strconv.Itoa(to-1) }
+
+// fields are the words of a text.
+func fields(s string) []string { return strings.Fields(s) }

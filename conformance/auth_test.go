@@ -151,7 +151,7 @@ func TestSecrets(t *testing.T) {
 			a.set(400, `{"errors":[{"code":"`+password+`","message":"`+password+`"}]}`)
 		}
 	}))
-	report, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all"}))
+	report, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all", Skip: costly()}))
 	require.NoError(t, err)
 	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
 	var b bytes.Buffer
@@ -183,7 +183,7 @@ func TestElsewhere(t *testing.T) {
 				a.Header().Set("Location", elsewhere.URL+u.RequestURI())
 			}
 		}))
-		_, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all"}))
+		_, err := conformance.Run(t.Context(), target, brisk(conformance.Options{Profile: "all", Skip: costly()}))
 		require.NoError(t, err, name)
 	}
 	require.Positive(t, asked.Load())

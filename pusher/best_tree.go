@@ -207,7 +207,7 @@ func (i *bestImage) pick(job *Job, tag string) (*bestImage, error) {
 			continue
 		}
 		platform := p.platform(job.Images)
-		if matches(*job.platform, platform) {
+		if PlatformMatches(*job.platform, platform) {
 			return p.image, nil
 		}
 		if platform != "" && !slices.Contains(present, platform) {

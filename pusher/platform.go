@@ -51,9 +51,9 @@ func newPlatformError(job *Job, tag string, present []string) *PlatformError {
 // familiar is a tag as docker's own errors name it.
 func (j *Job) familiar(tag string) string { return j.Name.Local + ":" + tag }
 
-// matches tells whether a platform as it is written is the one that was asked for,
-// and the best there is for it: containerd's own comparison.
-func matches(want v1.Platform, written string) bool {
+// PlatformMatches tells whether a platform as it is written ("linux/arm64/v8") is the
+// one that is wanted, by containerd's own comparison: what may be left out is.
+func PlatformMatches(want v1.Platform, written string) bool {
 	got, err := platforms.Parse(written)
 	return err == nil && platforms.OnlyStrict(want).Match(got)
 }
@@ -72,7 +72,7 @@ func (j *Job) checkPlatform(tag string) error {
 	}
 	var present []string
 	for _, o := range origins {
-		if matches(*j.platform, platformOf(o)) {
+		if PlatformMatches(*j.platform, platformOf(o)) {
 			return nil
 		}
 		present = append(present, platformOf(o))

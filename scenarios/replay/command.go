@@ -21,43 +21,6 @@ import (
 	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
-// A command is what a recorded docker command line was to do.
-type command struct {
-	name, tag string // "HOST/lib/app", "latest"
-	pushes    int    // at once
-}
-
-// readCommand finds the push in the arguments of a command: of docker itself, or
-// of a shell that runs several at once.
-func readCommand(argv []string) (command, error) {
-	words := argv
-	if len(argv) > 2 && argv[1] == "-c" {
-		words = strings.FieldsFunc(argv[2], func(r rune) bool { return strings.ContainsRune(" ;&()<>", r) })
-	}
-	var c command
-	for i, word := range words {
-		if word != "push" || i+1 == len(words) {
-			continue
-		}
-		name, tag := words[i+1], "latest"
-		if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-			name, tag = name[:colon], name[colon+1:]
-		}
-		if strings.HasSuffix(name, `"`) {
-			continue // of a heading that the shell writes
-		}
-		if strings.HasPrefix(name, "-") || c.pushes > 0 && (c.name != name || c.tag != tag) {
-			return c, fmt.Errorf("it pushes in a way that is not played: %s", strings.Join(argv, " "))
-		}
-		c.name, c.tag = name, tag
-		c.pushes++
-	}
-	if c.pushes == 0 {
-		return c, fmt.Errorf("the client was run as a command that is no docker push: %s", strings.Join(argv, " "))
-	}
-	return c, nil
-}
-
 // aCommand tells whether a step was a command line whose daemon pushes layers side
 // by side, as the era does.
 func (st *stage) aCommand(step *recording.Step) bool {
@@ -73,21 +36,24 @@ func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
 		return v
 	}
 	host := st.server.host()
-	told := readTold(step)
-	img, err := st.imageOf(told)
+	told := readTold(step, cmd.quiet)
+	images, err := st.imagesOf(told)
 	if err != nil {
 		v.Unplayable = err
 		return v
 	}
-	course := readCourses(step, told, img)
-	repository := onHost(cmd.name, host)
-	if err := st.prepare(repository, cmd, course, told, img); err != nil {
+	if cmd.quiet && step.Exit == 0 {
+		told.queue(images[0])
+	}
+	course := readCourses(step, told, layersOf(images))
+	tags, err := st.prepare(cmd, course, images)
+	if err != nil {
 		v.Unplayable = err
 		return v
 	}
 	sc := newScript(dated(step, st.clock.Now()), host)
 	sc.courses = course
-	if cmd.pushes > 1 {
+	if len(cmd.pushes) > 1 {
 		sc.pace = 100 * time.Millisecond
 	}
 	client, err := st.commandClient(course, sc)
@@ -96,12 +62,12 @@ func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
 		return v
 	}
 	st.server.play(sc)
-	streams, errs := st.pushAtOnce(ctx, client, repository, cmd, course)
+	streams, errs := st.pushAtOnce(ctx, client, cmd, pusher.Options{Credentials: course.credentials, TagOrder: tags})
 	st.server.settle()
 
 	c := &comparison{step: step, host: host}
-	c.courses(course, sc.took(), cmd.pushes > 1)
-	c.tellings(course, streams, cmd.pushes)
+	c.courses(course, sc.took(), len(cmd.pushes) > 1)
+	c.tellings(course, streams)
 	failed := slices.ContainsFunc(errs, func(err error) bool { return err != nil })
 	if failed != (step.Exit != 0) {
 		c.differ("outcome", fmt.Sprintf("exit code %d", step.Exit), fmt.Sprintf("errors %v", errs))
@@ -132,9 +98,26 @@ func (st *stage) commandClient(course *courses, sc *script) (*pusher.Client, err
 	})
 }
 
-// imageOf finds the image whose layers the client told of, by their diff IDs; the
-// last one that was loaded when it told of none.
-func (st *stage) imageOf(told *told) ([]layerOfImage, error) {
+// imagesOf finds the images whose layers the client told of, by their diff IDs,
+// one for each tag; the last one that was loaded when it told of none.
+func (st *stage) imagesOf(told *told) ([][]layerOfImage, error) {
+	queues := told.queues
+	if len(queues) == 0 {
+		queues = [][]string{nil}
+	}
+	var images [][]layerOfImage
+	for _, queue := range queues {
+		img, err := st.imageOf(queue)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, img)
+	}
+	return images, nil
+}
+
+// imageOf finds the image that has such layers, top first.
+func (st *stage) imageOf(queue []string) ([]layerOfImage, error) {
 	for _, top := range slices.Backward(st.tops) {
 		var list []layerOfImage
 		for l, err := range st.images.Chain(top) {
@@ -143,8 +126,8 @@ func (st *stage) imageOf(told *told) ([]layerOfImage, error) {
 			}
 			list = append(list, layerOfImage{Layer: l, short: l.DiffID.Encoded()[:12]})
 		}
-		same := slices.EqualFunc(list, told.order, func(l layerOfImage, id string) bool { return l.short == id })
-		if !same && len(told.order) > 0 {
+		same := slices.EqualFunc(list, queue, func(l layerOfImage, id string) bool { return l.short == id })
+		if !same && len(queue) > 0 {
 			continue
 		}
 		for i := range list {
@@ -154,7 +137,20 @@ func (st *stage) imageOf(told *told) ([]layerOfImage, error) {
 		}
 		return list, nil
 	}
-	return nil, fmt.Errorf("no image in %s has the layers %s", st.runner.images, strings.Join(told.order, ", "))
+	return nil, fmt.Errorf("no image in %s has the layers %s", st.runner.images, strings.Join(queue, ", "))
+}
+
+// layersOf are the layers of several images, each once.
+func layersOf(images [][]layerOfImage) []layerOfImage {
+	var list []layerOfImage
+	for _, img := range images {
+		for _, l := range img {
+			if !slices.ContainsFunc(list, func(other layerOfImage) bool { return other.short == l.short }) {
+				list = append(list, l)
+			}
+		}
+	}
+	return list
 }
 
 // A layerOfImage is a layer with its blob's digest and size.
@@ -165,66 +161,76 @@ type layerOfImage struct {
 	size  int64
 }
 
-// prepare gives the store the tag, and what is known of the layers.
-func (st *stage) prepare(repository string, cmd command, course *courses, told *told, img []layerOfImage) error {
-	if err := st.arrange(repository, state{}); err != nil {
-		return err
+// prepare gives the store the tags, and what is known of the layers. It gives the
+// tags in the order in which they go when all do.
+func (st *stage) prepare(cmd command, course *courses, images [][]layerOfImage) ([]string, error) {
+	if err := st.arrange("", state{}); err != nil {
+		return nil, err
 	}
-	tag := cmd.tag
-	if len(told.order) == 0 && course.pinged {
-		tag = "another" // it found out that there is no such tag
+	if told := course.told; len(told.order) == 0 && !course.pinged {
+		return nil, nil // it had no such repository
 	}
-	if len(told.order) > 0 || course.pinged {
-		if err := st.images.Tag(repository, tag, img[0].ID); err != nil {
-			return err
-		}
-	}
-	for _, l := range img {
-		known := course.known[l.short]
-		if known == nil {
-			continue // it did not come to show
-		}
-		entries := st.metadata.Entries(l.DiffID)
-		switch {
-		case !*known && len(entries) > 0:
-			if err := st.metadata.Forget(l.DiffID); err != nil {
-				return err
-			}
-		case *known && len(entries) == 0:
-			e := metadata.Entry{Digest: l.blob, SourceRepository: repository}
-			if from := course.from[l.short]; from != "" {
-				e.SourceRepository = st.server.host() + "/" + from
-			}
-			if err := st.metadata.Add(l.DiffID, e); err != nil {
-				return err
+	var all []string
+	for _, t := range cmd.pushes {
+		tags := course.tags(t, len(images))
+		for i, tag := range tags {
+			if err := st.images.Tag(onHost(t.name, st.server.host()), tag, images[i][0].ID); err != nil {
+				return nil, err
 			}
 		}
+		all = append(all, tags...)
+	}
+	for _, l := range layersOf(images) {
+		if err := st.know(l, course, onHost(cmd.pushes[0].name, st.server.host())); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// know makes what is known of a layer what the recorded client knew of it.
+func (st *stage) know(l layerOfImage, course *courses, repository string) error {
+	known := course.known[l.short]
+	if known == nil {
+		return nil // it did not come to show
+	}
+	entries := st.metadata.Entries(l.DiffID)
+	switch {
+	case !*known && len(entries) > 0:
+		return st.metadata.Forget(l.DiffID)
+	case *known && len(entries) == 0:
+		e := metadata.Entry{Digest: l.blob, SourceRepository: repository}
+		if from := course.from[l.short]; from != "" {
+			e.SourceRepository = st.server.host() + "/" + from
+		}
+		return st.metadata.Add(l.DiffID, e)
 	}
 	return nil
 }
 
 // pushAtOnce pushes as often as the command did, and gives what a docker command
 // line shows of each.
-func (st *stage) pushAtOnce(ctx context.Context, client *pusher.Client, repository string, cmd command, course *courses) ([][]string, []error) {
-	shown, errs := make([][]string, cmd.pushes), make([]error, cmd.pushes)
+func (st *stage) pushAtOnce(ctx context.Context, client *pusher.Client, cmd command, o pusher.Options) ([][]string, []error) {
+	shown, errs := make([][]string, len(cmd.pushes)), make([]error, len(cmd.pushes))
 	var begun, ended sync.WaitGroup
-	begun.Add(cmd.pushes)
+	begun.Add(len(cmd.pushes))
 	all := st.clock.Work() // time stands still until all have begun
-	for i := range cmd.pushes {
+	for i, t := range cmd.pushes {
 		ended.Go(func() {
 			once := sync.OnceFunc(begun.Done)
 			defer once()
-			_, errs[i] = client.Push(ctx, repository, cmd.tag, pusher.Options{
-				Credentials: course.credentials,
-				Progress: func(e pusher.Event) {
-					if e.Status == "Preparing" || e.Err != nil {
-						once()
-					}
-					if line := shownLine(e); line != "" {
-						shown[i] = append(shown[i], toHost(line, st.server.host()))
-					}
-				},
-			})
+			repository, own := onHost(t.name, st.server.host()), o
+			own.Progress = func(e pusher.Event) {
+				if e.Status == "Preparing" || e.Err != nil {
+					once()
+				}
+				if line := shownLine(e); line != "" && !cmd.quiet {
+					shown[i] = append(shown[i], toHost(line, st.server.host()))
+				}
+			}
+			if _, errs[i] = client.Push(ctx, repository, t.tag, own); errs[i] == nil && cmd.quiet {
+				shown[i] = append(shown[i], toHost(repository+":"+t.tag, st.server.host()))
+			}
 		})
 	}
 	begun.Wait()

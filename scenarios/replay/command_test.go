@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,17 +21,17 @@ const (
 // sent, what was sent before and after them, and what the command line showed.
 func TestDocker2010EqualsItsRecordings(t *testing.T) {
 	t.Parallel()
-	scenarios, err := os.ReadDir(daemon)
+	scenarios, err := filepath.Glob(daemon + "*/*")
 	require.NoError(t, err)
-	require.Len(t, scenarios, 42)
+	require.Len(t, scenarios, 42+9)
 	for _, s := range scenarios {
-		t.Run(s.Name(), func(t *testing.T) {
+		t.Run(filepath.Base(s), func(t *testing.T) {
 			t.Parallel()
 			report, err := replay.Run(t.Context(), replay.Options{
-				Paths: []string{filepath.Join(daemon, s.Name())}, Images: daemonImages, TempDir: t.TempDir(), Era: pusher.Docker2010(),
+				Paths: []string{s}, Images: daemonImages, TempDir: t.TempDir(), Era: pusher.Docker2010(),
 			})
 			require.NoError(t, err)
-			steps, err := filepath.Glob(filepath.Join(daemon, s.Name(), "*.jsonl"))
+			steps, err := filepath.Glob(filepath.Join(s, "*.jsonl"))
 			require.NoError(t, err)
 			require.Len(t, report.Verdicts, len(steps))
 			for _, v := range report.Verdicts {
@@ -129,7 +128,12 @@ func TestDifferencesOfLayersAreFound(t *testing.T) {
 			s.Stream = []byte(strings.Replace(string(s.Stream), "size: 1149", "size: 1150", 1))
 		}, "stdout, after the layers"},
 		{"the outcome", func(s *recording.Step) { s.Exit = 1 }, "outcome"},
-		{"the command", func(s *recording.Step) { s.Input.Argv = []string{"docker", "push", "--all-tags", "HOST/lib/app"} }, "in a way that is not played"},
+		{"the command", func(s *recording.Step) {
+			s.Input.Argv = []string{"docker", "push", "--platform", "linux/amd64", "HOST/lib/app"}
+		}, "in a way that is not played"},
+		{"several repositories", func(s *recording.Step) {
+			s.Input.Argv = []string{"sh", "-c", "docker push HOST/lib/app & docker push HOST/lib/other; wait"}
+		}, "several repositories at once"},
 		{"another command", func(s *recording.Step) { s.Input.Argv = []string{"docker", "pull", "HOST/lib/app"} }, "no docker push"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

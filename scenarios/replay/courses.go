@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -46,8 +47,8 @@ func readCourses(step *recording.Step, told *told, img []layerOfImage) *courses 
 	layers := true
 	for i, e := range step.Exchanges {
 		c.owner[i] = c.plain(e, byDigest, layers)
-		if c.owner[i] == ownerAfter {
-			layers = false
+		if c.owner[i] == ownerAfter { // until the next tag's
+			layers = routeOf(e.Method, e.Path).Op == wire.OpManifestPut && e.Status/100 == 2
 		}
 		if user, ok := userOf(e); ok {
 			c.credentials = user
@@ -69,7 +70,7 @@ func (c *courses) plain(e recording.Exchange, byDigest map[digest.Digest]layerOf
 	case r.Op == wire.OpPing:
 		c.pinged = true
 		return ownerBefore
-	case r.Op == wire.OpToken || !strings.HasPrefix(e.Path, "/v2/") && e.Method == "GET":
+	case asksForToken(e.Method, e.Path):
 		return ownerBefore
 	}
 	d := r.Digest
@@ -92,6 +93,57 @@ func (c *courses) plain(e recording.Exchange, byDigest map[digest.Digest]layerOf
 		return ownerAfter
 	}
 	return ""
+}
+
+// tags are the names of so many tags in their order: those whose manifest was put,
+// and for one whose turn did not come a name that sorts behind them.
+func (c *courses) tags(t target, n int) []string {
+	if t.tag != "" {
+		if len(c.told.order) == 0 && !c.told.quiet {
+			return []string{"another"} // it found out that there is no such tag
+		}
+		return []string{t.tag}
+	}
+	var tags []string
+	for _, e := range c.step.Exchanges {
+		if r := routeOf(e.Method, e.Path); r.Op == wire.OpManifestPut && !slices.Contains(tags, r.Tag) {
+			tags = append(tags, r.Tag)
+		}
+	}
+	for len(tags) < n {
+		tags = append(tags, fmt.Sprintf("zz%d", len(tags)))
+	}
+	return tags[:n]
+}
+
+// asksForToken tells a request to a token service.
+func asksForToken(method, path string) bool {
+	return routeOf(method, path).Op == wire.OpToken || !strings.HasPrefix(path, "/v2/") && method == "GET"
+}
+
+// tokens tells whether a request for a token failed, and whether one was of use.
+func (c *courses) tokens() (failed, granted bool) {
+	asked, useful := 0, 0
+	for _, e := range c.step.Exchanges {
+		if e.Event == "" && asksForToken(e.Method, e.Path) && routeOf(e.Method, e.Path).Op != wire.OpPing {
+			asked++
+			if e.Status/100 == 2 {
+				useful++
+			}
+		}
+		granted = granted || slices.ContainsFunc(e.ReqHeaders, func(h string) bool { return strings.HasPrefix(h, "Authorization: Bearer ") })
+	}
+	return asked > 0 && (!granted || useful < asked), granted
+}
+
+// lastTokens are how many requests for tokens there must be when a layer ended the
+// push: one for each of its attempts. How many of the others' came before that is
+// a race. ok is false when no layer did, or when a token was granted, which all
+// layers share.
+func (c *courses) lastTokens() (n int, ok bool) {
+	failing := c.told.failing()
+	failed, granted := c.tokens()
+	return c.told.retries(failing) + 1, failing != "" && failed && !granted
 }
 
 // bySession gives a POST to who used the session that it opened, where sessions
@@ -170,7 +222,7 @@ func (c *courses) givenUp(img []layerOfImage, e recording.Exchange) string {
 func mostLacking(img []layerOfImage, lacks map[string]int, size int64) string {
 	best := ""
 	for _, l := range img {
-		if l.size > size && lacks[l.short] > lacks[best] {
+		if l.size >= size && lacks[l.short] > lacks[best] {
 			best = l.short
 		}
 	}

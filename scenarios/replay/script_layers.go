@@ -30,7 +30,7 @@ func (s *script) takeFor(p *played) (*played, recording.Exchange, bool) { //noli
 	}
 	if p.layer != "" {
 		for _, owner := range []string{ownerAny, ownerBefore} {
-			if owner == ownerAny && s.courses.told.cut(p.layer) && !s.spare() {
+			if s.courses.told.cut(p.layer) && (owner == ownerAny && !s.spare() || owner == ownerBefore && !s.spareTokens()) {
 				continue
 			}
 			for _, i := range s.courses.of(owner) {
@@ -68,4 +68,25 @@ func (s *script) spare() bool {
 		}
 	}
 	return sessions > needed
+}
+
+// spareTokens tells whether there are more tokens than the layer needs that ended
+// the push. The caller holds mu.
+func (s *script) spareTokens() bool {
+	needed, ok := s.courses.lastTokens()
+	if !ok {
+		return true
+	}
+	for _, p := range s.played {
+		if p.layer == s.courses.told.failing() && asksForToken(p.req.Method, p.req.Path) {
+			needed--
+		}
+	}
+	left := 0
+	for _, i := range s.courses.of(ownerBefore) {
+		if e := s.step.Exchanges[i]; !s.given[i] && e.Event == "" && asksForToken(e.Method, e.Path) {
+			left++
+		}
+	}
+	return left > needed
 }

@@ -9,17 +9,20 @@ import (
 
 // A told is what a docker command line showed of one push.
 type told struct {
-	head  []string            // lines before the first layer
-	order []string            // the layers as they were queued, by short ID
-	lines map[string][]string // what was said of each after "Preparing", in order
-	ended bool                // the push succeeded
-	tail  []string            // lines after the layers
+	head  []string // lines before the first layer
+	order []string // the layers as they were queued, by short ID, each once
+	// queues are the layers of each tag as they were queued.
+	queues [][]string
+	lines  map[string][]string // what was said of each after "Preparing", in order
+	ended  bool                // the push succeeded
+	tail   []string            // lines after the layers, those of several tags together
+	quiet  bool                // it shows nothing of layers
 }
 
 // readTold takes what was shown apart; of several pushes at once, the first one's.
-func readTold(step *recording.Step) *told {
+func readTold(step *recording.Step, quiet bool) *told {
 	t := readLines(tellings(step.Stream)[0])
-	t.ended = step.Exit == 0
+	t.ended, t.quiet = step.Exit == 0, quiet
 	return t
 }
 
@@ -44,6 +47,7 @@ func tellings(stdout []byte) [][]string {
 
 func readLines(lines []string) *told {
 	t := &told{lines: map[string][]string{}}
+	queueing := false
 	for _, line := range lines {
 		id, status, ok := strings.Cut(line, ": ")
 		switch {
@@ -54,12 +58,32 @@ func readLines(lines []string) *told {
 				t.tail = append(t.tail, line)
 			}
 		case status == "Preparing":
-			t.order = append(t.order, id)
+			if !queueing {
+				t.queues = append(t.queues, nil)
+			}
+			t.prepared(id)
 		default:
 			t.lines[id] = append(t.lines[id], status)
 		}
+		queueing = status == "Preparing" || queueing && ok && isShort(id)
 	}
 	return t
+}
+
+// prepared puts a layer in the last queue.
+func (t *told) prepared(id string) {
+	last := len(t.queues) - 1
+	t.queues[last] = append(t.queues[last], id)
+	if last == 0 || !slices.Contains(t.order, id) {
+		t.order = append(t.order, id)
+	}
+}
+
+// queue makes a push that told nothing queue the layers of an image.
+func (t *told) queue(img []layerOfImage) {
+	for _, l := range img {
+		t.order = append(t.order, l.short)
+	}
 }
 
 // isShort tells whether a word is the short ID of a layer.

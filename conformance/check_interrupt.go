@@ -233,7 +233,7 @@ var res10 = &Check{
 			if err == nil {
 				got = fmt.Sprint("status ", status)
 			}
-			return &Violation{Want: fmt.Sprintf("201 to a body of %d bytes that takes %s", len(b.data), p.options.Patience), Got: fmt.Sprintf("%s, after %d bytes", got, after)}
+			return p.rawViolation(head+string(b.data), status, fmt.Sprintf("201 to a body of %d bytes that takes %s", len(b.data), p.options.Patience), fmt.Sprintf("%s, after %d bytes", got, after))
 		}
 		p.remember(blobPath(p.Repository, b.digest))
 		p.measure("a slow body was sent for", p.options.Patience.Seconds(), "s")

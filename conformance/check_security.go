@@ -199,7 +199,7 @@ var sec13 = &Check{
 			return err
 		}
 		if status != 0 && status < 400 {
-			return &Violation{Want: "status 400 for Content-Length 0 and 5 at once", Got: http.StatusText(status)}
+			return p.rawViolation(head+"12345", status, "status 400 for Content-Length 0 and 5 at once", told(status))
 		}
 		return nil
 	},

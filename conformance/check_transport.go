@@ -34,14 +34,10 @@ func (p *Probe) shake(ctx context.Context, change func(c *tls.Config)) (*tls.Con
 	if err := p.manners.take(ctx, 0); err != nil {
 		return nil, err
 	}
-	port := p.base.Port()
-	if port == "" {
-		port = "443"
-	}
 	ctx, cancel := p.clock.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	dialer := tls.Dialer{NetDialer: &net.Dialer{}, Config: config}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(p.base.Hostname(), port))
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(p.base.Hostname(), portOf(p.base)))
 	if err != nil {
 		return nil, err
 	}
@@ -232,22 +228,22 @@ var mono15 = &Check{
 			if err != nil {
 				return err
 			}
-			status, second, err := p.overlong(ctx, s, b, whole.data)
+			text, status, second, err := p.overlong(ctx, s, b, whole.data)
 			if err != nil {
 				return err
 			}
 			switch {
 			case status >= 500 || second >= 500 && second != http.StatusNotImplemented:
-				return &Violation{Want: "statuses below 500 to a body of 100 bytes and 50 more", Got: told(max(status, second))}
+				return p.rawViolation(text, max(status, second), "statuses below 500 to a body of 100 bytes and 50 more", told(max(status, second)))
 			case len(b.data) == 150 && status/100 == 2:
-				return &Violation{Want: "no 201 for 150 bytes where Content-Length is 100", Got: told(status)}
+				return p.rawViolation(text, status, "no 201 for 150 bytes where Content-Length is 100", told(status))
 			case len(b.data) == 100 && status == http.StatusCreated:
 				p.remember(blobPath(p.Repository, b.digest))
 				if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
 					return err
 				}
 			case len(b.data) == 100 && status/100 != 4 && status != 0:
-				return &Violation{Want: "201, or a 4xx, to a body of 100 bytes and 50 more", Got: told(status)}
+				return p.rawViolation(text, status, "201, or a 4xx, to a body of 100 bytes and 50 more", told(status))
 			}
 			s.cancel(ctx)
 		}
@@ -257,25 +253,26 @@ var mono15 = &Check{
 
 // overlong closes an upload with 150 bytes of which Content-Length names 100, and
 // tells the status of that and of what follows; 0 where there is no answer.
-func (p *Probe) overlong(ctx context.Context, s *session, b blob, data []byte) (status, second int, err error) {
+func (p *Probe) overlong(ctx context.Context, s *session, b blob, data []byte) (text string, status, second int, err error) {
 	head, err := p.rawHead(http.MethodPut, withDigest(s.location, b.digest.String()), "Content-Type: application/octet-stream", "Content-Length: "+strconv.Itoa(100))
 	if err != nil {
-		return 0, 0, err
+		return "", 0, 0, err
 	}
 	conn, err := p.dial(ctx)
 	if err != nil {
-		return 0, 0, err
+		return "", 0, 0, err
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(p.clock.Now().Add(min(p.timeout, p.options.Prompt)))
-	if _, err := io.WriteString(conn, head+string(data)+"\r\n\r\n"); err != nil {
-		return 0, 0, nil //nolint:nilerr // the registry closed first: there is no answer
+	text = head + string(data) + "\r\n\r\n"
+	if _, err := io.WriteString(conn, text); err != nil {
+		return text, 0, 0, nil //nolint:nilerr // the registry closed first: there is no answer
 	}
 	in := bufio.NewReader(conn)
 	for i := range 2 {
 		resp, err := http.ReadResponse(in, nil)
 		if err != nil {
-			return status, 0, nil //nolint:nilerr // no answer
+			return text, status, 0, nil //nolint:nilerr // no answer
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, bodyLimit))
 		_ = resp.Body.Close()
@@ -285,5 +282,5 @@ func (p *Probe) overlong(ctx context.Context, s *session, b blob, data []byte) (
 			second = resp.StatusCode
 		}
 	}
-	return status, second, nil
+	return text, status, second, nil
 }

@@ -17,6 +17,8 @@ type jsonReport struct {
 	Profile  string        `json:"profile"`
 	Seed     uint64        `json:"seed"`
 	Prefix   string        `json:"prefix"`
+	Requests int64         `json:"requests"`
+	Bytes    int64         `json:"bytes"`
 	Counts   map[Word]int  `json:"counts"`
 	Can      []Capability  `json:"capabilities"`
 	Causes   []Cause       `json:"causes"`
@@ -39,7 +41,11 @@ type jsonVerdict struct {
 	Curl      string   `json:"curl,omitempty"`
 	Exchange  string   `json:"exchange,omitempty"`
 	Exchanges []string `json:"exchanges,omitempty"` // of a check that did not pass
+	Known     string   `json:"known,omitempty"`     // the reason
+	KnownLink string   `json:"knownLink,omitempty"` // and where it is discussed
 	Seconds   float64  `json:"seconds"`
+
+	Measured []Measure `json:"measured,omitempty"`
 }
 
 // WriteJSON writes the report for programs, as one document without secrets.
@@ -48,7 +54,7 @@ type jsonVerdict struct {
 func (r *Report) WriteJSON(w io.Writer) error {
 	s := wire.NewScrubber(r.secrets...)
 	out := jsonReport{
-		Format: JSONFormat, Target: r.Target, Profile: r.Profile, Seed: r.Seed, Prefix: r.Prefix,
+		Format: JSONFormat, Target: r.Target, Profile: r.Profile, Seed: r.Seed, Prefix: r.Prefix, Requests: r.Requests, Bytes: r.Bytes,
 		Counts: map[Word]int{}, Can: r.Capabilities(), Causes: []Cause{}, Verdicts: []jsonVerdict{},
 	}
 	for _, c := range r.Causes() {
@@ -59,7 +65,10 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		out.Counts[v.Word]++
 		j := jsonVerdict{
 			ID: v.Check.ID, Level: v.Check.Level.String(), Silent: v.Check.Silent, Doc: v.Check.Doc, Word: v.Word, Reason: s.Secrets(v.Reason), BlockedBy: v.BlockedBy,
-			Spec: v.Check.Spec, Link: v.Check.Link(), Hurts: v.Check.Hurts, Seconds: v.Elapsed.Seconds(),
+			Spec: v.Check.Spec, Link: v.Check.Link(), Hurts: v.Check.Hurts, Seconds: v.Elapsed.Seconds(), Measured: v.Measured,
+		}
+		if v.Known != nil {
+			j.Known, j.KnownLink = v.Known.Reason, v.Known.Link
 		}
 		if v.Violation != nil {
 			j.Want, j.Got, j.Curl = s.Secrets(v.Violation.Want), s.Secrets(v.Violation.Got), s.Secrets(v.Violation.Curl)
@@ -108,6 +117,8 @@ func (r *Report) result(v Verdict, failOn Level) report.Result {
 		}
 	case Unsupported, FellBack, BlockedBy:
 		out.Outcome, out.Because = report.Skipped, string(v.Word)+": "+v.Reason
+	case Known:
+		out.Outcome, out.Because = report.Known, v.Known.Reason
 	case Errored:
 		out.Outcome = report.Broken
 	}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // raw sends bytes that are no request which net/http would send, and reads one
@@ -71,10 +73,7 @@ func (p *Probe) dial(ctx context.Context) (net.Conn, error) {
 	if err := p.manners.take(ctx, 0); err != nil {
 		return nil, err
 	}
-	host := p.base.Host
-	if p.base.Port() == "" {
-		host = net.JoinHostPort(p.base.Hostname(), map[string]string{"http": "80", "https": "443"}[p.base.Scheme])
-	}
+	host := net.JoinHostPort(p.base.Hostname(), portOf(p.base))
 	dial := t.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
@@ -116,4 +115,40 @@ func (p *Probe) rawHead(method, address string, lines ...string) (string, error)
 		b.WriteString(line + "\r\n")
 	}
 	return b.String() + "\r\n", nil
+}
+
+// rawViolation is what a check returns when a raw request was not answered as it
+// should be. It shows the request, without what gets one in.
+func (p *Probe) rawViolation(text string, status int, want, got string) *Violation {
+	head, body, _ := strings.Cut(text, "\r\n\r\n")
+	lines := strings.Split(head, "\r\n")
+	e := wire.Exchange{Seq: p.began(), Response: wire.Response{Status: status}}
+	method, target, _ := strings.Cut(lines[0], " ")
+	target, _, _ = strings.Cut(target, " ")
+	e.Request = wire.Request{Method: method, Scheme: p.base.Scheme, Host: p.base.Host, Target: target, Header: http.Header{}}
+	if u, err := p.base.Parse(target); err == nil {
+		e.Route = wire.ParseRoute(method, u)
+	}
+	for i, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ": ")
+		if strings.EqualFold(name, "Authorization") {
+			lines[i+1] = "Authorization: …"
+			continue
+		}
+		e.Request.Header.Add(name, value)
+	}
+	to := "nc " + p.base.Hostname() + " " + portOf(p.base)
+	if p.base.Scheme == "https" {
+		to = "openssl s_client -quiet -connect " + net.JoinHostPort(p.base.Hostname(), portOf(p.base))
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, "\r", `\r`, "\n", `\n`, "'", `'\''`).Replace(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
+	return &Violation{Want: want, Got: got, Exchange: &e, Curl: "printf '%b' '" + escaped + "' | " + to}
+}
+
+// portOf is the port of an address, the scheme's own where none is written.
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }

@@ -63,6 +63,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
 	}
+	report.apply(o.Known)
 	return report, nil
 }
 
@@ -165,6 +166,9 @@ func (r *runner) probe(name string) *Probe {
 		clock: r.options.Clock, timeout: r.options.Timeout, seed: r.options.Seed, keeps: &r.keeps,
 		options: &r.options, manners: r.manners, given: r.given,
 	}
+	if other := strings.Trim(r.target.Other, "/"); other != "" {
+		p.Other = other + "/" + r.nonce + "/" + name
+	}
 	if r.given != nil {
 		p.Repository = r.given.repository
 	}
@@ -178,6 +182,9 @@ func (r *runner) run(ctx context.Context, c *Check, suffix string) Verdict {
 	err := guarded(ctx, c, p)
 	v := r.judge(c, err)
 	v.Elapsed = r.options.Clock.Now().Sub(began)
+	if v.Violation != nil && v.Violation.Exchange == nil && len(p.exchanges) > 0 {
+		v.Violation.Exchange = &p.exchanges[len(p.exchanges)-1] // it is about several: the last one stands for them
+	}
 	v.Exchanges, v.Measured = p.exchanges, p.measured
 	p.clean(ctx)
 	return v

@@ -25,6 +25,9 @@ type Target struct {
 	// Prefix is the first part of every repository that is written to; "" is
 	// "pushcheck".
 	Prefix string
+	// Other is the first part of the second repository that some checks need, such as
+	// those of mounts; "" is below Prefix too.
+	Other string
 }
 
 // Options say what to run and how. The zero value runs the docker-push profile.
@@ -55,6 +58,8 @@ type Options struct {
 	MaxRequests, MaxBytes int64
 	// Rate is how many requests the run may send in a second; 0 is no limit.
 	Rate float64
+	// Known are deviations that do not count. One that is not there any more does.
+	Known []KnownDeviation
 	// Given is what there is in the registry for the pull-only profile, which pushes
 	// nothing: a repository and a tag or digest, "team/app:v1". That profile needs it
 	// and no other takes it.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -21,7 +20,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 	t.tree(r, verbose)
 	for _, v := range r.Verdicts {
 		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || verbose) {
-			t.detail(v)
+			t.detail(v, r.again(v))
 		}
 	}
 	t.summary(r)
@@ -37,12 +36,7 @@ type textWriter struct {
 // line writes a line of what may come from the registry.
 func (t textWriter) line(format string, args ...any) {
 	text := t.scrub.Secrets(fmt.Sprintf(format, args...))
-	t.b.WriteString(strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, text) + "\n")
+	t.b.WriteString(visible(text) + "\n")
 }
 
 // tree names each group, and in it each check that did not simply pass.
@@ -65,7 +59,7 @@ func (t textWriter) tree(r *Report, verbose bool) {
 				passed++
 			case BlockedBy:
 				blocked++
-			case Fail, Warn, Note, Unsupported, FellBack, Errored:
+			case Fail, Warn, Note, Known, Unsupported, FellBack, Errored:
 			}
 		}
 		if blocked == all && !verbose {
@@ -73,10 +67,30 @@ func (t textWriter) tree(r *Report, verbose bool) {
 		}
 		t.line("%-6s %d of %d pass", g, passed, all)
 		for _, v := range r.Verdicts {
-			if v.Check.Group() == g && (verbose || v.Word != Pass && v.Word != BlockedBy) {
+			if v.Check.Group() == g && (verbose || v.Word != Pass && v.Word != BlockedBy || g == "perf") {
 				t.line("  %-11s %-9s %s", v.Word, v.Check.ID, v.title())
+				for _, m := range v.Measured {
+					if verbose || v.Check.Group() == "perf" {
+						t.line("              %s", m)
+					}
+				}
 			}
 		}
+	}
+}
+
+// clean is a text without secrets.
+func (r *Report) clean(s string) string { return wire.NewScrubber(r.secrets...).Secrets(s) }
+
+// size is a number of bytes in words.
+func size(n int64) string {
+	switch {
+	case n < 10<<10:
+		return count(int(n), "byte")
+	case n < 10<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	default:
+		return fmt.Sprintf("%d MiB", n>>20)
 	}
 }
 
@@ -84,13 +98,18 @@ func (v Verdict) title() string {
 	switch v.Word {
 	case Unsupported, FellBack, BlockedBy, Errored:
 		return v.Reason
-	default:
-		return v.Check.Doc
+	case Known:
+		return v.Known.Reason
+	case Pass, Fail, Warn, Note:
+		if v.Known != nil {
+			return v.Reason
+		}
 	}
+	return v.Check.Doc
 }
 
 // detail shows all that is known of what is not met.
-func (t textWriter) detail(v Verdict) {
+func (t textWriter) detail(v Verdict, again string) {
 	t.line("")
 	t.line("%s %s: %s", strings.ToUpper(string(v.Word)), v.Check.ID, v.Check.Doc)
 	t.line("  want   %s", v.Violation.Want)
@@ -115,6 +134,7 @@ func (t textWriter) detail(v Verdict) {
 			t.line("  %-6s %s", map[bool]string{true: "try"}[i == 0], shorten(line))
 		}
 	}
+	t.line("  again  %s", again)
 }
 
 // shorten keeps a command to what a screen takes.
@@ -155,6 +175,7 @@ func (t textWriter) summary(r *Report) {
 		}
 	}
 	t.line("%s: %s", count(len(r.Verdicts), "check"), strings.Join(counts, ", "))
+	t.line("%s, %s of bodies", count(int(r.Requests), "request"), size(r.Bytes))
 	t.line("seed %d", r.Seed)
 	if r.LeftBehind {
 		t.line("it deletes nothing: what was pushed is still there, under %s", r.Prefix)
@@ -196,7 +217,7 @@ func (r *Report) Capabilities() []Capability {
 			state = "falls back: " + v.Reason
 		case BlockedBy, Errored:
 			state = "not known: " + v.Reason
-		case Fail, Warn, Note:
+		case Fail, Warn, Note, Known:
 			state = "wrong: see " + v.Check.ID
 		case Pass:
 		}

@@ -21,13 +21,14 @@ const (
 	Note        Word = "note"        // a May is not met
 	Unsupported Word = "unsupported" // lawfully absent
 	FellBack    Word = "fell-back"   // lawfully done another way
+	Known       Word = "known"       // not met, as somebody knows who says why
 	BlockedBy   Word = "blocked-by"  // another check failed, without which this one tells nothing
 	Errored     Word = "error"       // it could not be seen
 )
 
 // Words are all words, in the order of reports.
 func Words() []Word {
-	return []Word{Pass, Fail, Warn, Note, Unsupported, FellBack, BlockedBy, Errored}
+	return []Word{Pass, Fail, Warn, Note, Known, Unsupported, FellBack, BlockedBy, Errored}
 }
 
 // A Verdict is how one check ended.
@@ -37,6 +38,7 @@ type Verdict struct {
 	Reason    string // why it is not a pass; "" for a pass
 	BlockedBy string // the ID of the check at the root of it
 	Violation *Violation
+	Known     *KnownDeviation // what is known of it; nil for nothing
 	// Exchanges are the first forty of the check, as they were: not scrubbed.
 	Exchanges wire.Trace
 	Elapsed   time.Duration
@@ -76,7 +78,7 @@ func digitsOf(v float64) int {
 // broken reports whether checks that require this one can tell nothing.
 func (v *Verdict) broken() bool {
 	switch v.Word {
-	case Fail, Warn, Note, BlockedBy, Errored, Unsupported:
+	case Fail, Warn, Note, Known, BlockedBy, Errored, Unsupported:
 		return true
 	case Pass, FellBack:
 	}

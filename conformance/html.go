@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pushcheck/pushcheck/internal/report"
+	"github.com/pushcheck/pushcheck/internal/report/page"
+)
+
+// WriteHTML writes the report as one page that needs nothing else: the matrix of
+// operations and content with both margins, and every check with its exchanges,
+// folded. again is the command that makes it again; it may be "".
+//
+// Errors: w's.
+func (r *Report) WriteHTML(w io.Writer, again string, failOn Level) error {
+	p := &page.Page{
+		Title: "What " + r.Target + " does with a push", Command: again, Lead: r.lead(), Verdicts: pageVerdicts(),
+		Tables: append([]page.Table{r.matrixTable()}, r.checkTables(failOn)...),
+	}
+	for i := range p.Lead {
+		p.Lead[i] = r.clean(p.Lead[i])
+	}
+	p.Title = r.clean(p.Title)
+	if r.LeftBehind {
+		p.Notes = append(p.Notes, "The registry deletes nothing: what was pushed is still there, under "+r.Prefix+".")
+	}
+	return p.WriteHTML(w)
+}
+
+// lead is what there is to know first: what the registry can, and what is wrong
+// with it and whom that hurts.
+func (r *Report) lead() []string {
+	var can []string
+	for _, c := range r.Capabilities() {
+		can = append(can, c.Name+": "+c.State)
+	}
+	var counts []string
+	for _, w := range Words() {
+		if n := r.Count(w); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, w))
+		}
+	}
+	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s: %s. %s, %s of bodies, seed %d.",
+		count(len(r.Verdicts), "check"), strings.Join(counts, ", "), count(int(r.Requests), "request"), size(r.Bytes), r.Seed)}
+	for _, c := range r.Causes() {
+		line := string(c.Word) + " " + strings.Join(c.Checks, ", ") + ": " + c.Title
+		if c.Hurts != "" {
+			line += ". Hurts " + c.Hurts
+		}
+		if len(c.Blocked) > 0 {
+			line += ". Blocks " + count(len(c.Blocked), "check")
+		}
+		lead = append(lead, line+".")
+	}
+	return lead
+}
+
+// pageVerdicts is the legend.
+func pageVerdicts() []page.Verdict {
+	return []page.Verdict{
+		{Name: string(Pass), Mark: "✓", Tone: page.ToneGood, Doc: "the requirement is met"},
+		{Name: string(FellBack), Mark: "↺", Tone: page.ToneFair, Doc: "it is lawfully done another way"},
+		{Name: string(Unsupported), Mark: "–", Tone: page.ToneCalm, Doc: "the registry lawfully lacks it"},
+		{Name: string(Note), Mark: "i", Tone: page.ToneCalm, Doc: "a MAY is not met"},
+		{Name: string(Known), Mark: "k", Tone: page.ToneWarn, Doc: "not met, as is known"},
+		{Name: string(Warn), Mark: "!", Tone: page.ToneWarn, Doc: "a SHOULD is not met"},
+		{Name: string(BlockedBy), Mark: "⊘", Tone: page.ToneCalm, Doc: "another check failed, without which this one tells nothing"},
+		{Name: string(Errored), Mark: "?", Tone: page.ToneHang, Doc: "it could not be seen"},
+		{Name: string(Fail), Mark: "✗", Tone: page.ToneBad, Doc: "a MUST is not met"},
+	}
+}
+
+// matrixTable is the matrix with its margins, without what nothing came to.
+func (r *Report) matrixTable() page.Table {
+	m := r.Matrix()
+	t := page.Table{Title: "Operation × content", Corner: "operation × content", Columns: []page.Head{{Name: "all"}}}
+	var used []int
+	for i, c := range m.Contents {
+		if m.ByContent[i].Word != "" {
+			used = append(used, i)
+			t.Columns = append(t.Columns, page.Head{Name: c})
+		}
+	}
+	margin := page.Row{Head: page.Head{Name: "all"}, Cells: []page.Cell{{}}}
+	for _, i := range used {
+		margin.Cells = append(margin.Cells, m.ByContent[i].page())
+	}
+	t.Rows = append(t.Rows, margin)
+	for i, op := range m.Operations {
+		if m.ByOperation[i].Word == "" {
+			continue
+		}
+		row := page.Row{Head: page.Head{Name: op}, Cells: []page.Cell{m.ByOperation[i].page()}}
+		for _, j := range used {
+			row.Cells = append(row.Cells, m.Cells[i][j].page())
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// page is the cell on a page.
+func (c MatrixCell) page() page.Cell {
+	if c.Word == "" {
+		return page.Cell{}
+	}
+	cell := page.Cell{Verdict: string(c.Word), Count: fmt.Sprint(c.Passed), Summary: count(c.Passed, "check") + " passed here"}
+	if len(c.Checks) > 0 {
+		cell.Count = fmt.Sprint(len(c.Checks))
+		cell.Summary = "not met: " + strings.Join(c.Checks, ", ") + "; " + cell.Summary
+	}
+	return cell
+}
+
+// checkTables are the checks, a table for each group that one of them has
+// something to say in; the rest is one table of what passed.
+func (r *Report) checkTables(failOn Level) []page.Table {
+	t := page.Table{Title: "Checks", Corner: "check", Columns: []page.Head{{Name: "verdict"}}}
+	for _, v := range r.Verdicts {
+		cell := page.Cell{Verdict: string(v.Word), Summary: r.clean(v.title())}
+		if v.Word != Pass || len(v.Exchanges) > 0 {
+			cell.Evidence = &page.Evidence{Result: r.evidence(v, failOn), Again: r.again(v)}
+		}
+		t.Rows = append(t.Rows, page.Row{
+			Group: v.Check.Group(), Head: page.Head{Name: v.Check.ID, Detail: v.Check.Level.String() + ": " + v.Check.Doc}, Cells: []page.Cell{cell},
+		})
+	}
+	return []page.Table{t}
+}
+
+// evidence is what there is to see of a verdict.
+func (r *Report) evidence(v Verdict, failOn Level) report.Result {
+	out := r.result(v, failOn)
+	out.Again = r.again(v)
+	out.Trace = v.Exchanges
+	if v.Word == Pass {
+		out.Trace = out.Trace[:min(len(out.Trace), 8)] // so that a page of what passes stays small
+	}
+	if v.Check.Hurts != "" && v.Violation != nil {
+		out.Said = append(out.Said, "hurts "+v.Check.Hurts)
+	}
+	out.Said = append(out.Said, "spec "+v.Check.Spec+" "+v.Check.Link())
+	if v.Violation != nil {
+		for line := range strings.Lines(v.Violation.Curl) {
+			out.Said = append(out.Said, "try "+r.clean(shorten(strings.TrimRight(line, "\n"))))
+		}
+	}
+	for _, m := range v.Measured {
+		out.Said = append(out.Said, m.String())
+	}
+	return out
+}
+
+// again is the command that looks again.
+func (r *Report) again(v Verdict) string {
+	return fmt.Sprintf("pushcheck conformance --run %s --seed %d %s", v.Check.ID, r.Seed, r.Target)
+}

@@ -53,14 +53,12 @@ func openBestImage(ctx context.Context, job *Job, tag string) (*bestImage, error
 	if err := job.checkPlatform(tag); err != nil {
 		return nil, err
 	}
-	origins, err := job.Images.Origins(job.Tags[tag])
+	origin, err := job.Images.Origin(job.Name.Local, tag)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range origins {
-		if o.Manifest != nil {
-			return storedTree(job, *o.Manifest, 0)
-		}
+	if origin != nil && origin.Manifest != nil {
+		return storedTree(job, *origin.Manifest, 0)
 	}
 	return packedImage(ctx, job, job.Tags[tag])
 }

@@ -23,7 +23,7 @@ import (
 // push does one push and notes all that is seen of it.
 func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPush, error) {
 	p := &seenPush{
-		step: i, part: partIndex("steps", i) + ".expect", era: w.era, login: w.s.Client.Login, contents: w.contents,
+		step: i, part: partIndex("steps", i) + ".expect", era: w.era, login: w.login(), contents: w.contents,
 		registry: w.addresses(), realms: w.realms(),
 	}
 	switch {
@@ -85,6 +85,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 		asked = w.question(p)
 	}
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
+	p.realms = w.realms() // of a registry of somebody else's they are known by now
 	p.cache, p.log = w.readCache(), w.log.String()
 	p.firings = w.firings(p.trace)
 	return p, nil
@@ -101,7 +102,7 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 	for _, name := range sortedKeys(w.s.Client.Meta) {
 		o.Meta.Set(name, w.s.Client.Meta[name])
 	}
-	if l := w.s.Client.Login; l != nil {
+	if l := w.login(); l != nil {
 		o.Credentials = pusher.Credentials{Username: l.User, Password: l.Password}
 	}
 	var err error
@@ -113,12 +114,12 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 	}
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
-	timer := clock.NewGroup(w.clock)
+	timer := clock.NewGroup(w.time())
 	ended := make(chan struct{})
 	var gaveUp atomic.Bool
 	if step.Wait > 0 {
 		timer.Go(func() {
-			if w.clock.Sleep(own, step.Wait) == nil {
+			if w.time().Sleep(own, step.Wait) == nil {
 				gaveUp.Store(true)
 				cancel()
 				<-ended // time stands still until the client has noticed
@@ -162,14 +163,14 @@ func (w *world) tagLocally(local, tag string) error {
 		if strings.Contains(tag, ":") {
 			return nil // a digest reference is never in the local map here
 		}
-		return w.store.TagIndex(local, tag, top, w.index)
+		return w.store.TagContent(local, tag, top, w.index)
 	}
 	for _, name := range sortedKeys(w.s.Image.Tags) {
 		id, index := top, w.index
 		if n := w.s.Image.Tags[name]; n > 0 {
 			id, index = w.contents.layers[n-1].id, ""
 		}
-		if err := w.store.TagIndex(local, name, id, index); err != nil {
+		if err := w.store.TagContent(local, name, id, index); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ type world struct {
 	store    *image.Store
 	metadata *metadata.Store // what dockers since 1.10 know of layers
 	contents *contents
-	index    digest.Digest // of which the image is a part; "" for one that is none
+	index    digest.Digest // or manifest that the image came with; "" for none
 	recorder *wire.Recorder
 	client   *pusher.Client
 	log      *logBuffer
@@ -77,6 +77,9 @@ type changes struct {
 func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *slog.Logger, c changes) (*world, error) {
 	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), dir: dir, log: &logBuffer{}}
 	w.working = w.clock.Work()
+	if external(s) {
+		w.realTime()
+	}
 	era, ok := eraOf(EraName(s.Client))
 	if !ok {
 		return w, fmt.Errorf("there is no era %q", EraName(s.Client))
@@ -95,7 +98,7 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 	if err := w.start(logger, c); err != nil {
 		return w, err
 	}
-	w.recorder = wire.NewRecorder(w.clock, w.notify)
+	w.recorder = wire.NewRecorder(w.time(), w.notify)
 	return w, w.connect(logger)
 }
 
@@ -136,7 +139,7 @@ func (w *world) connect(log *slog.Logger) error {
 		Era: w.era, Images: w.store, Metadata: w.metadata, V2Only: w.s.Client.V2Only, TempDir: temp,
 		AllowNondistributable: w.s.Client.Foreign,
 		MaxConcurrentUploads:  w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
-		Clock: heldClock{w.clock}, Recorder: w.recorder, Dial: w.dial, Log: log,
+		Clock: heldClock{w.time()}, Recorder: w.recorder, Dial: w.dial, Log: log,
 	}
 	if w.named() {
 		c.Resolve = loopback
@@ -312,6 +315,7 @@ func (w *world) realms() []string {
 	var list []string
 	for _, h := range w.hosts {
 		list = append(list, h.server.TokenHost())
+		list = append(list, realmsOf(h.registry)...)
 	}
 	return list
 }

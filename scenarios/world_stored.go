@@ -51,7 +51,7 @@ func (w *world) choose(loaded []image.Loaded) ([]string, error) {
 			picked = i
 		}
 	}
-	w.index = loaded[picked].Index
+	w.index = loaded[picked].Content
 	var ids []string
 	for l, err := range w.store.Chain(loaded[picked].Image) {
 		if err != nil {
@@ -77,11 +77,14 @@ func (w *world) readIndex(c *contents) error {
 	if w.index == "" || w.era.Way == pusher.WayGraph || w.s.Client.Platform != "" {
 		return nil
 	}
-	c.index = w.index
 	var doc v1.Index
 	if err := w.readJSON(w.index, &doc); err != nil {
 		return err
 	}
+	if doc.Manifests == nil {
+		return nil // a manifest alone
+	}
+	c.index = w.index
 	for n, d := range doc.Manifests {
 		if !w.store.HasBlob(d.Digest) {
 			c.index = "" // it cannot be pushed whole

@@ -173,7 +173,7 @@ func (f pushFlags) load(ctx context.Context, path string, to target, era pusher.
 		return fail(inFile(path, err))
 	}
 	for tag, one := range tags {
-		if err := store.TagIndex(to.name, tag, one.Image, one.Index); err != nil {
+		if err := store.TagContent(to.name, tag, one.Image, one.Content); err != nil {
 			return fail(broken("", err))
 		}
 	}

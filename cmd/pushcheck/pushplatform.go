@@ -22,7 +22,9 @@ func (f pushFlags) forPlatform(loaded []image.Loaded, chosen map[string]image.Lo
 		return nil, usage("", "--platform: %v", err)
 	}
 	for tag, one := range chosen {
-		of := filter(loaded, func(l image.Loaded) bool { return l.Image == one.Image || one.Index != "" && l.Index == one.Index })
+		of := filter(loaded, func(l image.Loaded) bool {
+			return l.Image == one.Image || one.Content != "" && l.Content == one.Content
+		})
 		i := slices.IndexFunc(of, func(l image.Loaded) bool { return pusher.PlatformMatches(want, l.Platform) })
 		if i < 0 {
 			return nil, usage("choose one of those, or leave --platform out", "the image is not there for %s; it is there for %s", f.platform, platformsOf(of))

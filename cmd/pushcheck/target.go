@@ -63,7 +63,7 @@ func choose(loaded []image.Loaded, to target, named string, all bool) (map[strin
 		}
 	}
 	for _, l := range found {
-		if l.Image != found[0].Image || l.Index != found[0].Index {
+		if l.Image != found[0].Image || l.Content != found[0].Content {
 			return nil, usage(describe(loaded)+"; choose one with --image", "it holds several images, and the tag %s picks none of them", tag)
 		}
 	}

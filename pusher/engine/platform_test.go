@@ -40,7 +40,7 @@ func TestPushPlatform(t *testing.T) {
 			name := r.Host() + "/lib/app"
 			made, err := b.store.MakeStored(t.Context(), image.Recipe{Layers: []int64{4}}, image.Stored{Media: image.MediaOCI, Platforms: []string{"linux/amd64", "linux/arm64"}})
 			require.NoError(t, err)
-			require.NoError(t, b.store.TagIndex("lib/app", "latest", made[0].Image, made[0].Index))
+			require.NoError(t, b.store.TagContent("lib/app", "latest", made[0].Image, made[0].Content))
 			require.Equal(t, 201, b.do("POST", "/images/lib/app/tag?repo="+name, nil).status) // it stands for the index, too
 			version := "/v1.46"
 			if row.name == "an API that has no platform" {
@@ -50,10 +50,10 @@ func TestPushPlatform(t *testing.T) {
 			assert.Equal(t, row.code, a.status, a.body)
 			switch row.want {
 			case "index":
-				assert.Contains(t, a.body, "latest: digest: "+made[0].Index.String())
+				assert.Contains(t, a.body, "latest: digest: "+made[0].Content.String())
 			case "manifest":
 				assert.Contains(t, a.body, "latest: digest: sha256:")
-				assert.NotContains(t, a.body, made[0].Index.String())
+				assert.NotContains(t, a.body, made[0].Content.String())
 			default:
 				assert.Contains(t, a.body, row.want)
 			}

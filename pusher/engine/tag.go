@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/pusher"
 )
@@ -23,29 +22,14 @@ func (c *call) tag() error {
 	if err != nil {
 		return err
 	}
-	index, err := e.indexOf(named)
-	if err != nil {
-		return err
-	}
-	if err := e.config.Images.TagIndex(repository, tag, named.id, index); err != nil {
+	content := e.config.Images.Content(named.repository, named.tag) // "" when it was named by its ID
+	if err := e.config.Images.TagContent(repository, tag, named.id, content); err != nil {
 		return err
 	}
 	e.events.add("tag", join(repository, tag))
 	c.status = http.StatusCreated
 	c.w.WriteHeader(http.StatusCreated)
 	return nil
-}
-
-// indexOf is the index that an image was named with; "" for one image alone.
-func (e *Engine) indexOf(name imageName) (digest.Digest, error) {
-	if name.repository == "" {
-		return "", nil
-	}
-	index, err := e.config.Images.Index(name.repository, name.tag)
-	if index == nil || err != nil {
-		return "", err
-	}
-	return index.Digest, nil
 }
 
 // newName checks a name that is about to be given. repo may carry the tag itself.

@@ -81,7 +81,7 @@ func TestIndexIsKept(t *testing.T) {
 	loaded := loadFiles(t, s, f)
 	require.Len(t, loaded, 2)
 	for _, l := range loaded {
-		assert.Equal(t, digestOf(index), l.Index)
+		assert.Equal(t, digestOf(index), l.Content)
 	}
 	require.NoError(t, s.Close())
 	s = openAt(t, dir)
@@ -121,7 +121,7 @@ func TestIndexInPlace(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.Len(t, loaded, 2)
-	require.NoError(t, s.TagIndex("here/app", "v1", loaded[0].Image, loaded[0].Index))
+	require.NoError(t, s.TagContent("here/app", "v1", loaded[0].Image, loaded[0].Content))
 	kept, err := s.Index("here/app", "v1")
 	require.NoError(t, err)
 	assert.Equal(t, digestOf(index), kept.Digest)
@@ -161,17 +161,17 @@ func TestForeignLayer(t *testing.T) {
 	assert.NotEmpty(t, readAll(t, r, err))
 }
 
-// TestTagIndex: a tag stands for an index only with an image that came with it, and
+// TestTagContent: a tag stands for an index only with an image that came with it, and
 // Tag makes it stand for one image again.
-func TestTagIndex(t *testing.T) {
+func TestTagContent(t *testing.T) {
 	t.Parallel()
 	f, index := manyForm(t)
 	s := openStore(t)
 	loaded := loadFiles(t, s, f)
 	other, err := s.Make(t.Context(), image.Recipe{Layers: []int64{1}})
 	require.NoError(t, err)
-	require.ErrorIs(t, s.TagIndex("a", "t", other[0], digestOf(index)), image.ErrNoIndex)
-	require.NoError(t, s.TagIndex("a", "t", loaded[1].Image, digestOf(index)))
+	require.ErrorIs(t, s.TagContent("a", "t", other[0], digestOf(index)), image.ErrNoContent)
+	require.NoError(t, s.TagContent("a", "t", loaded[1].Image, digestOf(index)))
 	kept, err := s.Index("a", "t")
 	require.NoError(t, err)
 	assert.NotNil(t, kept)
@@ -204,7 +204,7 @@ func TestMadeList(t *testing.T) {
 		made, err := s.MakeStored(t.Context(), image.Recipe{Layers: []int64{3}, Seed: 4}, as)
 		require.NoError(t, err)
 		require.Len(t, made, 1)
-		require.NoError(t, s.TagIndex("a", "t", made[0].Image, made[0].Index))
+		require.NoError(t, s.TagContent("a", "t", made[0].Image, made[0].Content))
 		kept, err := s.Index("a", "t")
 		require.NoError(t, err)
 		assert.Equal(t, dockerList, kept.MediaType)
@@ -227,14 +227,14 @@ func TestIndexAfterAKill(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Tag("a", "t", other[0]))
 	require.NoError(t, s.Close())
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "indexes"), []byte(jsonOf(t, obj{"a": obj{"t": digestOf(index)}})), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "contents"), []byte(jsonOf(t, obj{"a": obj{"t": digestOf(index)}})), 0o600))
 	s = openAt(t, dir)
 	kept, err := s.Index("a", "t")
 	require.NoError(t, err)
 	assert.Nil(t, kept)
 	require.NoError(t, s.Close())
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "indexes"), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "contents"), []byte("{"), 0o600))
 	_, err = image.Open(dir)
-	require.ErrorContains(t, err, "file indexes is damaged")
+	require.ErrorContains(t, err, "file contents is damaged")
 	require.NotErrorIs(t, err, fs.ErrNotExist)
 }

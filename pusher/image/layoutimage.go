@@ -53,9 +53,9 @@ func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error
 	if err != nil {
 		return layoutImage{}, &LoadError{Source: l.name, Entry: name, Problem: "it cannot be given V1 IDs", Advice: adviceRebuild, Err: err}
 	}
-	img := layoutImage{Loaded: Loaded{Image: ids[len(ids)-1], Platform: src.origin.Platform}, config: m.Config.Digest}
+	img := layoutImage{Loaded: Loaded{Image: ids[len(ids)-1], Platform: src.origin.Platform, Content: manifest.Digest}, config: m.Config.Digest}
 	if c.index != nil {
-		img.Index = c.index.Digest
+		img.Content = c.index.Digest
 	}
 	return img, nil
 }

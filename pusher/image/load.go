@@ -21,10 +21,10 @@ type Loaded struct {
 	Repository, Tag string
 	Image           string // ID of its top layer
 	Platform        string // "linux/amd64"; "" when nothing says
-	// Index is the index or manifest list that Name leads to, of which the image is
-	// the one that those who know no indexes take; "" when Name leads to one image
-	// alone. See Store.TagIndex.
-	Index digest.Digest
+	// Content is the index or the manifest that Name leads to; "" when the source had
+	// neither. Of an index the image is the one that those take who know no indexes.
+	// See Store.TagContent.
+	Content digest.Digest
 	// Other marks an image of an index that is for another platform than the one
 	// that was picked: it is in the store, but Name does not lead to it.
 	Other bool
@@ -138,7 +138,7 @@ func (s *source) load(ctx context.Context) ([]Loaded, error) {
 func merge(loaded []Loaded, images []layoutImage) []Loaded {
 	for _, img := range images {
 		named := slices.ContainsFunc(loaded, func(l Loaded) bool {
-			return l.Image == img.Image && (img.Repository == "" || l.Repository == img.Repository && l.Tag == img.Tag)
+			return l.Image == img.Image && (img.Repository == "" && l.Content == img.Content || l.Repository == img.Repository && l.Tag == img.Tag)
 		})
 		if !named {
 			loaded = append(loaded, img.Loaded)

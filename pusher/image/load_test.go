@@ -243,7 +243,7 @@ func TestLayoutKeepsWhatItWas(t *testing.T) {
 	manifest := f.addManifest(t, config, layers...)
 	loaded, err := s.Load(t.Context(), f.index(t, named(descriptor(ociManifest, manifest), "v1")).write(t))
 	require.NoError(t, err)
-	if diff := cmp.Diff([]image.Loaded{{Name: "v1", Tag: "v1", Image: loaded[0].Image, Platform: "linux/amd64"}}, loaded); diff != "" {
+	if diff := cmp.Diff([]image.Loaded{{Name: "v1", Tag: "v1", Image: loaded[0].Image, Platform: "linux/amd64", Content: digestOf(manifest)}}, loaded); diff != "" {
 		t.Errorf("loaded (-want +got):\n%s", diff)
 	}
 	if names := s.Repositories(); len(names) > 0 {
@@ -269,7 +269,8 @@ func TestLayoutKeepsWhatItWas(t *testing.T) {
 	}
 }
 
-// The same image with a docker manifest has the same V1 IDs, and then two origins.
+// The same image with a docker manifest has the same V1 IDs, and then two origins; a
+// tag says which of them it stands for.
 func TestOneImageOfTwoManifests(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
@@ -282,7 +283,13 @@ func TestOneImageOfTwoManifests(t *testing.T) {
 	require.NoError(t, err)
 	two, err := s.Load(t.Context(), f.index(t, descriptor("application/vnd.docker.distribution.manifest.v2+json", second)).write(t))
 	require.NoError(t, err)
-	require.Equal(t, one, two)
+	require.Equal(t, one[0].Image, two[0].Image)
+	for _, l := range [][]image.Loaded{two, one} {
+		require.NoError(t, s.TagContent("a", "t", l[0].Image, l[0].Content))
+		o, err := s.Origin("a", "t")
+		require.NoError(t, err)
+		require.Equal(t, l[0].Content, o.Manifest.Digest)
+	}
 	origins, err := s.Origins(one[0].Image)
 	require.NoError(t, err)
 	var manifests []digest.Digest

@@ -27,8 +27,8 @@ func (s *source) named(entry, repository, tag string, img Loaded) (Loaded, error
 		return Loaded{}, &LoadError{Source: s.name, Entry: entry, Problem: fmt.Sprintf("%q is not the name of an image", name), Advice: "tag the image anew and save it again", Err: err}
 	}
 	repository = reference.FamiliarName(parsed) // docker normalizes on loading, too
-	s.batch.taggings = append(s.batch.taggings, tagging{repository, tag, img.Image, img.Index})
-	return Loaded{Name: name, Repository: repository, Tag: tag, Image: img.Image, Index: img.Index}, nil
+	s.batch.taggings = append(s.batch.taggings, tagging{repository, tag, img.Image, img.Content})
+	return Loaded{Name: name, Repository: repository, Tag: tag, Image: img.Image, Content: img.Content}, nil
 }
 
 // A refName is the name that a descriptor of a layout carries.

@@ -59,7 +59,7 @@ func (s *source) savedImage(ctx context.Context, entry string, img savedImage, k
 	}
 	for _, k := range known {
 		if k.config == file.digest {
-			return Loaded{Image: k.Image, Platform: k.Platform, Index: k.Index}, nil
+			return Loaded{Image: k.Image, Platform: k.Platform, Content: k.Content}, nil
 		}
 	}
 	if hex := configHex(name); validID(hex) && hex != file.digest.Encoded() {

@@ -10,7 +10,7 @@
 //	graph/<id>/origins     config and manifests, where it is the top of an image
 //	blobs/<algorithm>/<hex>  tars, compressed layers, configs and manifests
 //	repositories           {name: {tag: id}}
-//	indexes                {name: {tag: digest}}, of the tags that stand for an index
+//	contents               {name: {tag: digest}}, of tags that stand for an index or a manifest
 //	tmp/                   what is being loaded or deleted at the moment
 //	lock                   held by the process that has the store open
 package image
@@ -34,7 +34,7 @@ var (
 	ErrNoRepository = errors.New("no such repository")
 	ErrNoTag        = errors.New("no such tag")
 	ErrNoBlob       = errors.New("no such blob")
-	ErrNoIndex      = errors.New("the image did not come with that index")
+	ErrNoContent    = errors.New("the image did not come with that content")
 	// ErrNoConfig means that the image came without a config: its source was an
 	// archive of a docker before 1.10.
 	ErrNoConfig = errors.New("the image has no config")
@@ -59,11 +59,11 @@ type Store struct {
 	layout  *layoutFolder // whose blobs are the store's too; nil for none (OpenLayout)
 	folders atomic.Int64  // so many were made below tmp, for their names
 
-	// mu guards tags, indexes, and graph and blobs on disk: whoever publishes or deletes
+	// mu guards tags, contents, and graph and blobs on disk: whoever publishes or deletes
 	// holds it for writing, whoever opens or reads a few of their files for reading.
-	mu      sync.RWMutex
-	tags    map[string]map[string]string        // repository → tag → layer ID
-	indexes map[string]map[string]digest.Digest // repository → tag → index, where it stands for one
+	mu       sync.RWMutex
+	tags     map[string]map[string]string        // repository → tag → layer ID
+	contents map[string]map[string]digest.Digest // repository → tag → index or manifest, where it stands for one
 }
 
 // Open opens the store in dir, which is made if it is not there, and clears away
@@ -114,7 +114,7 @@ func (s *Store) prepare() error {
 	if err := s.readTags(); err != nil {
 		return err
 	}
-	if err := s.readIndexes(); err != nil {
+	if err := s.readContents(); err != nil {
 		return err
 	}
 	left, err := fs.ReadDir(s.disk.files, "tmp")

@@ -33,7 +33,7 @@ func (s *Store) Tags(repository string) (map[string]string, error) {
 	return maps.Clone(tags), nil
 }
 
-// Tag points repository:tag at a layer, which must be there: at one image alone. Whether the names
+// Tag points repository:tag at a layer, which must be there, as it may have come. Whether the names
 // are good ones is the caller's to know; here they are one line each.
 //
 // Errors: ErrNoLayer.
@@ -69,7 +69,7 @@ func (s *Store) Untag(repository, tag string) error {
 // A tagging is a tag to be set.
 type tagging struct {
 	repository, tag, id string
-	index               digest.Digest // "" for one image alone
+	content             digest.Digest // index or manifest; "" for none in particular
 }
 
 // putTags sets tags on disk and then in memory. The caller holds mu.
@@ -87,7 +87,7 @@ func (s *Store) putTags(taggings []tagging) error {
 		}
 		next[t.repository][t.tag] = t.id
 	}
-	if err := s.setIndexes(taggings); err != nil {
+	if err := s.setContents(taggings); err != nil {
 		return err
 	}
 	return s.writeTags(next)

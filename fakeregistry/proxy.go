@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,7 @@ type Proxy struct {
 	mu     sync.Mutex // guards everything below
 	lines  map[*upline]struct{}
 	byConn map[*conn]*upline
+	realms []string // hosts
 	closed bool
 }
 
@@ -134,6 +136,14 @@ func originOf(u *url.URL) string {
 
 // Upstream is the registry's address: "https://registry.example:5000".
 func (p *Proxy) Upstream() string { return p.upstream.String() }
+
+// Realms are the hosts ("auth.example", with a port where one was written) to which
+// the registry itself sent clients for a token so far, other than its own.
+func (p *Proxy) Realms() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.realms)
+}
 
 // Storage is nil: the registry lives elsewhere.
 func (p *Proxy) Storage() *Storage { return nil }

@@ -55,6 +55,7 @@ func (p *Proxy) leadBack(h http.Header, r *http.Request) {
 	each("Location", func(v string) string { return p.through(v, here) })
 	each("Content-Location", func(v string) string { return p.through(v, here) })
 	each("Link", func(v string) string { return p.within(v, "<", ">", here) })
+	p.noteRealms(h["Www-Authenticate"])
 	each("Www-Authenticate", func(v string) string { return p.within(v, `realm="`, `"`, here) })
 	each("X-Docker-Endpoints", func(v string) string {
 		if v == p.upstream.Host {
@@ -62,6 +63,27 @@ func (p *Proxy) leadBack(h http.Header, r *http.Request) {
 		}
 		return v
 	})
+}
+
+// maxRealms bounds how many realms are remembered.
+const maxRealms = 64
+
+// noteRealms remembers where the registry sends its clients.
+func (p *Proxy) noteRealms(challenges []string) {
+	for _, c := range challenges {
+		marked(c, `realm="`, `"`, func(realm string) string {
+			u, err := url.Parse(realm)
+			if err != nil || u.Host == "" || slices.Contains(p.origins, originOf(u)) {
+				return realm
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if len(p.realms) < maxRealms && !slices.Contains(p.realms, u.Host) {
+				p.realms = append(p.realms, u.Host)
+			}
+			return realm
+		})
+	}
 }
 
 // through is an address, or the same behind the proxy where it is the registry's.
@@ -86,6 +108,11 @@ func (p *Proxy) through(address, here string) string {
 
 // within changes the addresses between two marks.
 func (p *Proxy) within(text, before, after, here string) string {
+	return marked(text, before, after, func(address string) string { return p.through(address, here) })
+}
+
+// marked changes what stands between two marks.
+func marked(text, before, after string, change func(string) string) string {
 	var b strings.Builder
 	for {
 		i := indexFold(text, before)
@@ -98,7 +125,7 @@ func (p *Proxy) within(text, before, after, here string) string {
 			break
 		}
 		b.WriteString(text[:i])
-		b.WriteString(p.through(text[i:i+n], here))
+		b.WriteString(change(text[i : i+n]))
 		text = text[i+n:]
 	}
 	b.WriteString(text)

@@ -33,6 +33,16 @@ type Quirks struct {
 	// DistributionErrors answers some mistakes as distribution does: as trouble of
 	// its own (500 UNKNOWN), or by codes that the specification has not.
 	DistributionErrors bool
+
+	SessionElsewhere bool   // the Location of a session is not below /v2/
+	RedirectBlobs    bool   // GET and HEAD of a blob are 307
+	ExtraFields      bool   // JSON has fields that nobody knows
+	ShuffledErrors   bool   // a refusal has more errors, in any order
+	HeaderCase       string // "lower" or "upper": of the names of headers, over HTTP/1.1
+	NoLength         bool   // JSON comes in chunks
+	CloseEvery       int64  // each so manyth answer closes the connection
+	Latency          int64  // milliseconds that an answer takes
+	Throttle         int64  // each so manyth request is refused with 429 and Retry-After, in both forms in turn
 }
 
 // mistake is the error of something that a client did wrong and for which
@@ -58,7 +68,7 @@ type Quirk struct {
 
 // QuirkList is every quirk, in the order of the fields of Quirks.
 func QuirkList() []Quirk {
-	return []Quirk{
+	return append([]Quirk{
 		flagQuirk("relative-location", "GHCR, zot, go-containerregistry",
 			"Location is a path without scheme and host.", func(q *Quirks) *bool { return &q.RelativeLocation }),
 		flagQuirk("plain-location", "zot, olareg, go-containerregistry",
@@ -104,7 +114,7 @@ func QuirkList() []Quirk {
 		flagQuirk("distribution-errors", "distribution",
 			"A manifest that is none and a Content-Range that is none are 500 UNKNOWN, a manifest that is too large is 400, a wrong ?n= is PAGINATION_NUMBER_INVALID, and blobs are sent without nosniff.",
 			func(q *Quirks) *bool { return &q.DistributionErrors }),
-	}
+	}, orneryQuirks()...)
 }
 
 func flagQuirk(name, registry, doc string, field func(*Quirks) *bool) Quirk {

@@ -1,6 +1,7 @@
 package fakeregistry_test
 
 import (
+	"maps"
 	"net/url"
 	"reflect"
 	"strings"
@@ -20,11 +21,7 @@ func TestQuirks(t *testing.T) {
 	header := func(name, method, target string) func(c *talk) any {
 		return func(c *talk) any { return c.say(method, target, "").Header.Get(name) }
 	}
-	rows := map[string]struct {
-		value      any
-		look       func(c *talk) any
-		plain, odd any
-	}{
+	rows := map[string]quirkRow{
 		"relative-location": {true, func(c *talk) any {
 			l := c.say("POST", "/v2/a/blobs/uploads/", "").Header.Get("Location")
 			return strings.HasPrefix(l, "/v2/a/blobs/uploads/")
@@ -88,6 +85,7 @@ func TestQuirks(t *testing.T) {
 		}, 400, 500},
 		"plain-errors": {true, header("Content-Type", "GET", "/v2/a/tags/list"), "application/json", "text/plain; charset=utf-8"},
 	}
+	maps.Copy(rows, orneryRows())
 	for _, q := range fakeregistry.QuirkList() {
 		t.Run(q.Name, func(t *testing.T) {
 			t.Parallel()

@@ -196,7 +196,7 @@ func (s *Server) serve(c Config) {
 		h = bothWays(h)
 	}
 	s.http = http.Server{
-		Handler:        s.recorder.Handler(h),
+		Handler:        recased(c.Registry, s.recorder.Handler(h)),
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -49,6 +50,7 @@ type V2 struct {
 	storage *Storage
 	owned   bool // whether Close closes the storage
 	secret  [32]byte
+	asked   atomic.Int64 // requests so far, where a quirk counts them
 }
 
 var _ Registry = (*V2)(nil)
@@ -117,6 +119,15 @@ func v2Operation(op wire.Op) v2Handler {
 
 // ServeHTTP answers one request.
 func (v *V2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if v.options.Quirks.ornery() {
+		v.answerOddly(w, r)
+		return
+	}
+	v.answer(w, r)
+}
+
+// answer answers one request without the oddities that surround an answer.
+func (v *V2) answer(w http.ResponseWriter, r *http.Request) {
 	if !v.options.Quirks.NoVersionHeader {
 		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0") // on every answer (P-315)
 	}

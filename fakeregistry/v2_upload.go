@@ -204,7 +204,7 @@ func (v *V2) resumeUpload(r *http.Request, route wire.Route) (*Upload, error) {
 func (v *V2) uploadHeaders(w http.ResponseWriter, r *http.Request, repository string, u *Upload, before int64) {
 	size := u.Size()
 	q := v.options.Quirks
-	path := "/v2/" + repository + "/blobs/uploads/" + u.ID()
+	path := v.sessionRoot() + "/v2/" + repository + "/blobs/uploads/" + u.ID()
 	switch {
 	case !q.PlainLocation && q.LocationQuery != "":
 		path += "?" + q.LocationQuery + "&_state=" + v.state(repository, u.ID(), size)

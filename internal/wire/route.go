@@ -30,9 +30,26 @@ func ParseRoute(method string, u *url.URL) Route {
 		r = parsePing(method, OpV1Ping)
 	case strings.HasPrefix(p, "/v1/"):
 		r = parseV1(method, p[len("/v1/"):])
+	default:
+		r = parseElsewhere(method, p, u)
 	}
 	if r.Op == OpOther && isToken(method, p, u) {
 		return Route{Op: OpToken}
+	}
+	return r
+}
+
+// parseElsewhere knows an upload session or a blob whose registry keeps it below a
+// path of its own: "/uploads/v2/lib/app/blobs/uploads/1" (OCI distribution-spec,
+// "POST then PUT": where a session is only its Location says).
+func parseElsewhere(method, path string, u *url.URL) Route {
+	_, rest, ok := strings.Cut(path, "/v2/")
+	if !ok {
+		return Route{Op: OpOther}
+	}
+	r := parseV2(method, rest, u)
+	if r.Session == "" && r.Op != OpBlobGet && r.Op != OpBlobHead {
+		return Route{Op: OpOther}
 	}
 	return r
 }

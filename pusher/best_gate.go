@@ -17,6 +17,7 @@ import (
 // knows what it says. It is safe for concurrent use.
 type bestGate struct {
 	clock clock.Clock
+	turn  func(context.Context) (context.Context, error) // asked before each try; see wire.Recorder.Turn
 
 	mu     sync.Mutex // guards everything below
 	after  map[string]time.Time
@@ -35,23 +36,27 @@ type bestArrivals struct {
 	over *clock.Signal
 }
 
-func newBestGate(c clock.Clock) *bestGate {
+func newBestGate(c clock.Clock, turn func(context.Context) (context.Context, error)) *bestGate {
 	g := &bestGate{
-		clock: c, after: map[string]time.Time{}, judged: map[string]*clock.Signal{}, absurd: map[string]error{},
+		clock: c, turn: turn, after: map[string]time.Time{}, judged: map[string]*clock.Signal{}, absurd: map[string]error{},
 		leaving: map[string]int{}, arriving: map[string]*bestArrivals{},
 	}
 	g.begun = sync.NewCond(&g.mu)
 	return g
 }
 
-// pass returns when a request may be sent. begun is called as soon as it is on its
-// way, or will never be; more than once does no harm.
+// pass returns when a request may be sent, with the context to send it under. begun
+// is called as soon as it is on its way, or will never be; more than once does no
+// harm.
 //
 // Errors: ctx's; that of a registry that wants to be left alone for too long.
-func (g *bestGate) pass(ctx context.Context, key string) (begun func(), err error) {
+func (g *bestGate) pass(ctx context.Context, key string) (own context.Context, begun func(), err error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return ctx, nil, err
+		}
+		if ctx, err = g.turn(ctx); err != nil {
+			return ctx, nil, err
 		}
 		g.mu.Lock()
 		wait, busy, err := g.after[key].Sub(g.clock.Now()), g.judged[key], g.absurd[key]
@@ -61,19 +66,19 @@ func (g *bestGate) pass(ctx context.Context, key string) (begun func(), err erro
 		if err == nil && busy == nil && wait <= 0 {
 			g.leaving[key]++
 			g.mu.Unlock()
-			return sync.OnceFunc(func() { g.begin(key) }), nil
+			return ctx, sync.OnceFunc(func() { g.begin(key) }), nil
 		}
 		g.mu.Unlock()
 		switch {
 		case err != nil:
-			return nil, err
+			return ctx, nil, err
 		case busy != nil:
 			err = busy.Wait(ctx)
 		default:
 			err = g.clock.Sleep(ctx, wait)
 		}
 		if err != nil {
-			return nil, err
+			return ctx, nil, err
 		}
 	}
 }

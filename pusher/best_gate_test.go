@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // TestGateKnowsBeforeItSends: an answer that says wait is looked at only when all
@@ -16,8 +17,8 @@ func TestGateKnowsBeforeItSends(t *testing.T) {
 	const key = "POST http://h/v2/a/blobs/uploads/"
 	v := clock.NewVirtual(time.Time{})
 	defer v.Work()()
-	g := newBestGate(v)
-	begun, err := g.pass(t.Context(), key)
+	g := newBestGate(v, (*wire.Recorder)(nil).Turn)
+	_, begun, err := g.pass(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func TestGateKnowsBeforeItSends(t *testing.T) {
 	<-arrived
 	group := clock.NewGroup(v)
 	group.Go(func() {
-		later, err := g.pass(t.Context(), key)
+		_, later, err := g.pass(t.Context(), key)
 		if err != nil {
 			t.Error(err)
 			return

@@ -25,6 +25,7 @@ type bestHost struct {
 	mu      sync.Mutex // guards everything below
 	linked  bool       // a connection came to be, TLS included
 	reached bool       // something was answered
+	unasked bool       // the registry does not want to be asked before a body comes
 	counts  map[string]int
 }
 
@@ -33,7 +34,7 @@ func newBestHost(job *Job) (*bestHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &bestHost{job: job, root: root, gate: newBestGate(job.Clock), counts: map[string]int{}}
+	h := &bestHost{job: job, root: root, gate: newBestGate(job.Clock, job.recorder.Turn), counts: map[string]int{}}
 	h.auth = newBestAuth(h)
 	return h, nil
 }
@@ -54,6 +55,7 @@ type call struct {
 	about  string // beside the address: what is counted and gated as one
 	tries  int    // in a row; 0 is bestTries, 1 for a stream
 	bare   bool   // without authorization
+	asks   bool   // whether its body is wanted, before it sends it
 	opens  bool   // a session: its answer is waited for, for a while, though the push was given up
 }
 
@@ -131,7 +133,15 @@ func (h *bestHost) authorized(ctx context.Context, c call) (*answer, error) {
 				return nil, err
 			}
 		}
+		c.asks = h.asks(c, value)
 		a, err := h.follow(ctx, c, value)
+		if err == nil && a.status == http.StatusExpectationFailed && c.asks {
+			h.mu.Lock()
+			h.unasked = true
+			h.mu.Unlock()
+			again-- // nothing was sent but the question
+			continue
+		}
 		if err != nil || a.status != http.StatusUnauthorized || c.bare || again == 2 {
 			return a, err
 		}
@@ -143,6 +153,14 @@ func (h *bestHost) authorized(ctx context.Context, c call) (*answer, error) {
 			return a, nil
 		}
 	}
+}
+
+// asks tells whether a call asks first whether its body is wanted (RFC 9110, section
+// 10.1.1): where a token may have died a large body would be sent in vain.
+func (h *bestHost) asks(c call, auth string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return c.size >= bestAsks && auth != "" && !h.unasked
 }
 
 // follow makes a call and goes where it is sent. A secret stays at the registry, a
@@ -237,7 +255,7 @@ func (h *bestHost) outlive(ctx context.Context) (held context.Context, release f
 // once sends one request to an address, which is the call's, and reads its answer.
 func (h *bestHost) once(ctx context.Context, c call, to *url.URL, auth string) (*answer, error) {
 	title := c.title()
-	begun, err := h.gate.pass(ctx, title)
+	ctx, begun, err := h.gate.pass(ctx, title)
 	if err != nil {
 		return nil, err
 	}
@@ -335,6 +353,9 @@ func (h *bestHost) request(ctx context.Context, c call, to *url.URL, auth string
 	}
 	if auth != "" {
 		req.Header.Set("Authorization", auth)
+	}
+	if c.asks {
+		req.Header.Set("Expect", "100-continue")
 	}
 	if c.stream != nil {
 		req.ContentLength = c.size

@@ -7,11 +7,14 @@ import (
 	"github.com/pushcheck/pushcheck/internal/clock"
 )
 
-// eachAtOnce does something for each blob.
+// eachAtOnce does something for each blob, under a context that says which: see
+// LayerOf.
 //
 // Errors: see atOnce.
 func (j *Job) eachAtOnce(ctx context.Context, list []*bestBlob, do func(context.Context, *bestBlob) error) error {
-	return atOnce(ctx, j, list, do)
+	return atOnce(ctx, j, list, func(ctx context.Context, b *bestBlob) error {
+		return do(withLayer(ctx, shortID(b.Digest.Encoded())), b)
+	})
 }
 
 // atOnce does something for each of a list, as many at once as the job or else its

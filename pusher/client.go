@@ -122,6 +122,7 @@ func (c *Client) job(name Name, tag string, o Options, r *reporter) Job {
 		Images:      c.config.Images,
 		Credentials: o.Credentials,
 		meta:        o.Meta,
+		recorder:    c.config.Recorder,
 		TrustKey:    c.config.TrustKey,
 		TempDir:     c.config.TempDir,
 		Clock:       c.config.Clock,

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher/image"
 	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
@@ -46,6 +47,7 @@ type Job struct {
 	// time limit. It does not authorize.
 	Transport http.RoundTripper
 	meta      http.Header // what Transport adds
+	recorder  *wire.Recorder
 
 	TrustKey libtrust.PrivateKey
 	TempDir  string

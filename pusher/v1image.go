@@ -33,7 +33,7 @@ func (s *v1Session) lookUp(ctx context.Context, endpoint string, images []v1Imag
 	for range min(v1Workers, len(images)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(images); i = next.Add(1) - 1 {
-				present[i] = s.has(ctx, endpoint, images[i].id)
+				present[i] = s.has(withLayer(ctx, images[i].id), endpoint, images[i].id)
 			}
 		})
 	}

@@ -142,6 +142,10 @@ func (r *Runner) once(ctx context.Context, s *Scenario, seed uint64, o observer)
 	if err != nil && !hung {
 		return broken(errors.Join(err, w.close()))
 	}
+	if err := w.unseen(); err != nil {
+		return broken(errors.Join(err, w.close()))
+	}
+	w.tidy(context.WithoutCancel(ctx), pushes)
 	if cannot := w.cannot(pushes); cannot != "" {
 		r.unable(s, lack{"ability", cannot}, &res)
 		if err := w.close(); err != nil {
@@ -186,7 +190,7 @@ func (w *world) judge(res *Result, pushes []*seenPush) {
 		res.Said = w.foreign.words(res.Secrets)
 	}
 	res.Trace = w.join(w.trace())
-	res.Virtual, res.Names = w.elapsed(), w.contents.digests()
+	res.Virtual, res.Names = w.elapsed().Truncate(time.Microsecond), w.contents.digests()
 	if len(pushes) > 0 {
 		last := pushes[len(pushes)-1]
 		res.Ending = last.ending()

@@ -99,6 +99,9 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 		return w, err
 	}
 	w.recorder = wire.NewRecorder(w.time(), w.notify)
+	if w.served == nil {
+		w.recorder.Before(turns{w.clock, w.contents}.wait)
+	}
 	return w, w.connect(logger)
 }
 

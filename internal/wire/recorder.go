@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type Recorder struct {
 	clock  clock.Clock
 	notify func(Exchange)
+	before func(context.Context) error // nil lets every request go at once
 	start  time.Time
 
 	notifying sync.Mutex // held while notify runs
@@ -42,6 +44,42 @@ func NewRecorder(c clock.Clock, notify func(Exchange)) *Recorder {
 		clock: c, notify: notify, start: c.Now(),
 		links: map[string]*conn{}, pending: map[string]*faults{},
 	}
+}
+
+// Before makes every request through Transport ask f before its exchange begins; f
+// may wait, and its error ends the request. f gets the request's context and is
+// called from many goroutines at once. Before is called before the first request.
+func (r *Recorder) Before(f func(context.Context) error) {
+	if r != nil {
+		r.before = f
+	}
+}
+
+// Turn asks what Before was given, for a client that keeps its requests back itself
+// and has to ask first. A request under the context that it returns does not ask
+// again.
+//
+// Errors: those of what Before was given.
+func (r *Recorder) Turn(ctx context.Context) (context.Context, error) {
+	if r == nil || r.before == nil {
+		return ctx, nil
+	}
+	return context.WithValue(ctx, turnKey{}, true), r.before(ctx)
+}
+
+// turnKey marks the context of a request that has asked.
+type turnKey struct{}
+
+// askFirst lets a request ask before its exchange begins, unless it did.
+func (r *Recorder) askFirst(req *http.Request) error {
+	if did, _ := req.Context().Value(turnKey{}).(bool); did || r.before == nil {
+		return nil
+	}
+	err := r.before(req.Context())
+	if err != nil && req.Body != nil {
+		_ = req.Body.Close() // as the contract of RoundTripper has it
+	}
+	return err
 }
 
 // KeepLast makes the recorder forget all but the last n exchanges that ended,

@@ -33,6 +33,9 @@ type transport struct {
 // RoundTrip implements http.RoundTripper. next closes the request's body, as
 // the contract of RoundTripper has it.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.recorder.askFirst(req); err != nil {
+		return nil, err
+	}
 	a := newAttempt(t.recorder, req)
 	resp, err := t.next.RoundTrip(a.outgoing())
 	if err != nil {

@@ -81,7 +81,16 @@ func encodeRegistry(r Registry) *node {
 	if len(quirks.entries) > 0 {
 		b.put("quirks", quirks.node())
 	}
+	if r.Ornery != nil && len(r.Ornery) == 0 {
+		b.yes("ornery", true)
+	}
+	b.texts("ornery", r.Ornery)
 	b.text("url", r.URL)
+	b.texts("aliases", r.Aliases)
+	b.text("user", r.User)
+	b.text("password", r.Password)
+	b.text("ca", r.CA)
+	b.yes("insecure", r.Insecure)
 	b.texts("run", r.Run)
 	switch {
 	case len(b.entries) == 0:

@@ -88,7 +88,7 @@ func newRoot(o outside) *cobra.Command {
 	runCommand := newRun(o)
 	root.AddCommand(
 		runCommand, newList(o), newLint(o), newExplain(o), newPush(o), newServe(o), newVersion(o), newCompletion(o), newEngine(o), newReplay(o), newRecord(o),
-		newConformance(o), newEras(o), newDiff(o), newCover(o),
+		newConformance(o), newCompare(o), newEras(o), newDiff(o), newCover(o), newClients(o), newMatrix(o), newSweep(o),
 	)
 	return root
 }

@@ -26,7 +26,7 @@ type runFlags struct {
 	runs, parallel, verbose      int
 	timeout, deadline            time.Duration
 	failFast, trace, quiet, json bool
-	color, progress, junit       string
+	color, progress, junit, html string
 }
 
 func newRun(o outside) *cobra.Command {
@@ -64,6 +64,7 @@ func (f *runFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.progress, "progress", "auto", "the live line: auto, plain or none")
 	flags.BoolVar(&f.json, "json", false, "write events to standard output, one JSON object a line, and text to standard error")
 	flags.StringVar(&f.junit, "junit", "", "write a JUnit report to this `FILE`")
+	flags.StringVar(&f.html, "html", "", "write a page with the wire of every scenario to this `FILE`")
 }
 
 // Ends of a run that are not the user's.
@@ -111,6 +112,9 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	counted.Seed, counted.Elapsed, counted.Interrupted = f.seed, time.Since(began), len(summary.Results) < len(list)
 	if err := finish(counted); err != nil {
 		return broken("", err)
+	}
+	if err := writeHTML(f.html, scenarios.RunPage(summary.Results, list, f.selection.command("run", args))); err != nil {
+		return err
 	}
 	return verdict(ctx, summary, runErr, len(list), f)
 }

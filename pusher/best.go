@@ -42,6 +42,7 @@ func Best() Era {
 		Layers:           LayerRules{Concurrency: 4},
 		Stream:           StreamStyle{StatusEnd: "\r\n", ProgressEnd: "\r\n", Width: 200, DropsTotal: true},
 		KeepsConnections: true,
+		HTTP2:            true,
 	}
 }
 
@@ -66,6 +67,7 @@ const (
 	bestFarewell  = 10 * time.Second
 	bestSlowest   = 4 << 10  // bytes a second; a slower upload is given up
 	bestReckoned  = 32 << 10 // bytes a second that an upload may well take; see outlives
+	bestAsks      = 1 << 20  // bytes; an authorized request with more asks whether it may send them
 	bestMany      = 24       // blobs of an image; with more, the small ones save a request each
 	bestErrorBody = 64 << 10 // what is read of an answer
 )

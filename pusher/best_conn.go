@@ -12,5 +12,5 @@ func (c *Client) keepConnections(t *http.Transport) {
 	t.IdleConnTimeout = 0 // they are closed with the endpoint
 	t.DisableCompression = true
 	t.WriteBufferSize, t.ReadBufferSize = 16<<10, 8<<10
-	t.ExpectContinueTimeout = time.Second
+	t.ExpectContinueTimeout = 250 * time.Millisecond // most answer at once or never
 }

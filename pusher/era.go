@@ -14,6 +14,8 @@ type Era struct {
 	Way       Way
 	// KeepsConnections sends further requests over connections that are open.
 	KeepsConnections bool
+	// HTTP2 offers HTTP/2 over TLS; otherwise HTTP/1.1 is all that there is.
+	HTTP2 bool
 
 	Endpoints       []EndpointRule // order for every registry but docker.io (P-060)
 	PushesToMirrors bool           // docker.io's mirrors come first (P-062)

@@ -28,11 +28,17 @@ const ownComment = " (pushcheck)"
 // caller releases its connections.
 func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTripper, *links) {
 	links := newLinks(c.config.Clock)
+	multiplexes := c.config.Era.HTTP2 && conf != nil
+	if multiplexes {
+		conf = conf.Clone()
+		conf.NextProtos = []string{"h2", "http/1.1"}
+	}
 	dial := c.config.Recorder.Dial(links.dialer(c.config.Dial))
 	base := &http.Transport{
 		DialContext:       dial,
 		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
 		DisableKeepAlives: true, // one connection per request (P-091)
+		ForceAttemptHTTP2: multiplexes,
 	}
 	if c.config.Era.KeepsConnections {
 		c.keepConnections(base)

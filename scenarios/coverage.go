@@ -68,7 +68,7 @@ type FaultReach struct {
 	Name, Layer string
 	Ops         map[wire.Op]int // how often it struck each operation
 	Scenarios   []string        // IDs of those in which it struck, in order
-	// Skipped says why scenarios that declare it did not run ("needs h2"), in order.
+	// Skipped says why scenarios that declare it did not run ("needs a clock"), in order.
 	Skipped []string
 }
 

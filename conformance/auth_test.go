@@ -155,9 +155,10 @@ func TestSecrets(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
 	var b bytes.Buffer
-	require.NoError(t, report.WriteText(&b, true))
+	require.NoError(t, report.WriteText(&b, conformance.TextOptions{Verbose: true}))
 	require.NoError(t, report.WriteJSON(&b))
 	require.NoError(t, report.WriteJUnit(&b, conformance.Should))
+	require.NoError(t, report.WriteHTML(&b, "", conformance.Should))
 	require.Contains(t, b.String(), "X-Echo")
 	require.NotContains(t, b.String(), password)
 	require.NotContains(t, b.String(), "YWxpY2U6")

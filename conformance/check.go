@@ -57,6 +57,11 @@ type Check struct {
 	// Uses are the checks of what its set-up does. When the set-up fails and so did
 	// one of them, this one is blocked by it.
 	Uses []*Check
+	// Alone says that nothing else of the run goes on beside it: it measures.
+	Alone bool
+	// Timed says that its verdict hangs on how long something took. What it does not
+	// find met is looked at again with nothing else beside, and that counts.
+	Timed bool
 	// Pull says that it pushes nothing of its own, where there is an image to look at.
 	Pull bool
 	// Run looks. It returns nil when the requirement is met, a *Violation when it is

@@ -124,7 +124,7 @@ func (a *answer) oneOf(all []manifest) error {
 }
 
 var conc05 = &Check{
-	ID: "conc-05", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{chunk01},
+	ID: "conc-05", Level: Should, Timed: true, Silent: true, Spec: "practice of clients", Requires: list{chunk01},
 	Doc:   "of two chunks for one place that arrive at once, one is taken",
 	Hurts: "clients that send a chunk again while the first is still under way: the layer is corrupt",
 	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {

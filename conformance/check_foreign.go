@@ -125,7 +125,7 @@ var mount10 = &Check{
 }
 
 var sec12 = &Check{
-	ID: "sec-12", Level: Should, Silent: true, Spec: "isolation", Requires: list{mount07}, Uses: list{mono03},
+	ID: "sec-12", Level: Should, Timed: true, Silent: true, Spec: "isolation", Requires: list{mount07}, Uses: list{mono03},
 	Doc:   "a mount from where one may not read is answered alike, and as fast, whether the blob is there or not",
 	Hurts: "users of a shared registry: others find out what they have",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -204,7 +204,7 @@ func (p *Probe) hop(ctx context.Context, via http.RoundTripper, name string) err
 }
 
 var res10 = &Check{
-	ID: "res-10", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
+	ID: "res-10", Level: Should, Timed: true, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a blob that comes slowly, a little at a time, is taken",
 	Hurts: "users on slow lines, whose layers take minutes",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -145,7 +145,7 @@ func (p *Probe) atOnce(run func() error) (time.Duration, error) {
 }
 
 var tag08 = &Check{
-	ID: "tag-08", Level: Must, Pull: true, Silent: true, Spec: "tags", Requires: list{ping01},
+	ID: "tag-08", Level: Must, Timed: true, Pull: true, Silent: true, Spec: "tags", Requires: list{ping01},
 	Doc:   "a huge ?n= is answered as fast as any other, and without an outage",
 	Hurts: "operators: anybody can take the registry's memory (CVE-2023-2253)",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -263,7 +263,7 @@ func (p *Probe) bomb() (blob, error) {
 }
 
 var sec11 = &Check{
-	ID: "sec-11", Level: Should, Silent: true, Spec: "pushing", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "sec-11", Level: Should, Timed: true, Silent: true, Spec: "pushing", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc:   "a layer that unpacks to a GiB is taken as fast as any other, and given back as it is",
 	Hurts: "operators: a layer of a MiB takes all memory of a registry that unpacks it",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -11,7 +11,7 @@ import (
 func perfChecks() list { return list{perf01, perf02, perf03, perf04} }
 
 var perf01 = &Check{
-	ID: "perf-01", Level: May, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "perf-01", Level: May, Alone: true, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc: "how many requests and bytes a push of one image takes, in docker's order",
 	Run: func(ctx context.Context, p *Probe) error {
 		doc, blobs := p.image("image", typeImage)
@@ -45,7 +45,7 @@ var perf01 = &Check{
 const perfTries = 30
 
 var perf02 = &Check{
-	ID: "perf-02", Level: May, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, man03},
+	ID: "perf-02", Level: May, Alone: true, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, man03},
 	Doc: "how long each route takes: at half, at 95 and at 99 of a hundred requests",
 	Run: func(ctx context.Context, p *Probe) error {
 		m, err := p.stored(ctx, p.Repository, "image", "tag")
@@ -88,7 +88,7 @@ var perf02 = &Check{
 const perfBlob = 64 << 20
 
 var perf03 = &Check{
-	ID: "perf-03", Level: May, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, chunk01, chunk10},
+	ID: "perf-03", Level: May, Alone: true, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03, chunk01, chunk10},
 	Doc: "how fast one large blob is taken, whole and in chunks, and given back",
 	Run: func(ctx context.Context, p *Probe) error {
 		size := min(p.options.Large, perfBlob)
@@ -154,7 +154,7 @@ func rotated(block []byte, at int64) []byte {
 }
 
 var perf04 = &Check{
-	ID: "perf-04", Level: May, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03},
+	ID: "perf-04", Level: May, Alone: true, Silent: true, Spec: "measured", Requires: list{mono02}, Uses: list{mono03},
 	Doc: "how much slower an upload is beside three and beside fifteen others",
 	Run: func(ctx context.Context, p *Probe) error {
 		size := min(p.options.Large/16, 1<<20)

@@ -16,7 +16,7 @@ import (
 func raceChecks() list { return list{conc06, conc07, conc09, conc10, conc11} }
 
 var conc06 = &Check{
-	ID: "conc-06", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{chunk01}, Uses: list{mono03, chunk10},
+	ID: "conc-06", Level: Should, Timed: true, Silent: true, Spec: "practice of clients", Requires: list{chunk01}, Uses: list{mono03, chunk10},
 	Doc:   "a closing PUT that comes while a chunk is under way is refused, or the blob is what its digest says",
 	Hurts: "clients that give a chunk up and close: the layer is cut or doubled",
 	Run: inChunks(func(ctx context.Context, p *Probe, s *session, b blob, size int) error {
@@ -230,7 +230,7 @@ func (p *Probe) pageWhile(ctx context.Context, changes []func() (*answer, error)
 func excerpt(b []byte) string { return quoteOr(string(b[:min(len(b), 60)])) }
 
 var conc11 = &Check{
-	ID: "conc-11", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
+	ID: "conc-11", Level: Should, Timed: true, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a hundred uploads that nobody goes on with do not make a push slower",
 	Hurts: "everybody, the more pushes were given up: each new one is slower",
 	Run: func(ctx context.Context, p *Probe) error {

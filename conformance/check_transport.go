@@ -137,7 +137,7 @@ func (p *Probe) pushVia(ctx context.Context, via http.RoundTripper, name string)
 }
 
 var http05 = &Check{
-	ID: "http-05", Level: Should, Silent: true, Spec: "HTTP/1.1", Requires: list{mono02},
+	ID: "http-05", Level: Should, Timed: true, Silent: true, Spec: "HTTP/1.1", Requires: list{mono02},
 	Doc:   "a refusal that comes while a large body is sent can be read: the connection is not reset before",
 	Hurts: "docker, which says \"connection reset\" or \"broken pipe\" in place of what is wrong",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -217,7 +217,7 @@ var http10 = &Check{
 }
 
 var mono15 = &Check{
-	ID: "mono-15", Level: Should, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{mono02}, Uses: list{mono03},
+	ID: "mono-15", Level: Should, Timed: true, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "what comes after a body's Content-Length is no part of the blob, nor of the next request's answer",
 	Hurts: "users behind a proxy: requests of others can be smuggled in",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -12,6 +12,7 @@ import (
 // A Recorded is a report as WriteJSON wrote it, read back.
 type Recorded struct {
 	Target, Profile string
+	Prefix          string // of the repositories that were written to
 	Seed            uint64
 	Checks          []RecordedVerdict
 	Capabilities    []Capability
@@ -48,7 +49,7 @@ func ReadReport(r io.Reader) (*Recorded, error) {
 	if j.Format != JSONFormat || len(j.Verdicts) == 0 {
 		return nil, fmt.Errorf("%w: it has format %d and %d checks; this pushcheck reads format %d", ErrRecorded, j.Format, len(j.Verdicts), JSONFormat)
 	}
-	out := &Recorded{Target: j.Target, Profile: j.Profile, Seed: j.Seed, Capabilities: j.Can}
+	out := &Recorded{Target: j.Target, Profile: j.Profile, Prefix: j.Prefix, Seed: j.Seed, Capabilities: j.Can}
 	seen := map[string]bool{}
 	for _, v := range j.Verdicts {
 		if v.ID == "" || seen[v.ID] || gravity(v.Word) < 0 {
@@ -121,7 +122,7 @@ func Compare(a, b *Recorded) *Comparison {
 			change.Turn = Worse
 		case gravity(v.Word) < gravity(was.Word):
 			change.Turn = Better
-		case v.Want != was.Want || firstWord(v.Got) != firstWord(was.Got):
+		case b.alike(v.Want) != a.alike(was.Want) || b.alike(firstWord(v.Got)) != a.alike(firstWord(was.Got)):
 			change.Turn = Otherwise
 		default:
 			continue
@@ -134,6 +135,14 @@ func Compare(a, b *Recorded) *Comparison {
 		}
 	}
 	return c
+}
+
+// alike is a text without what differs between two runs: digests and repositories.
+func (r *Recorded) alike(s string) string {
+	if r.Prefix != "" {
+		s = strings.ReplaceAll(s, r.Prefix, "…")
+	}
+	return anyDigest(s)
 }
 
 func firstWord(s string) string {

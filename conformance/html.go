@@ -17,7 +17,7 @@ import (
 func (r *Report) WriteHTML(w io.Writer, again string, failOn Level) error {
 	p := &page.Page{
 		Title: "What " + r.Target + " does with a push", Command: again, Lead: r.lead(), Verdicts: pageVerdicts(),
-		Tables: append([]page.Table{r.matrixTable()}, r.checkTables(failOn)...),
+		Tables: []page.Table{r.matrixTable(), r.checkTable(failOn)},
 	}
 	for i := range p.Lead {
 		p.Lead[i] = r.clean(p.Lead[i])
@@ -45,7 +45,7 @@ func (r *Report) lead() []string {
 	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s: %s. %s, %s of bodies, seed %d.",
 		count(len(r.Verdicts), "check"), strings.Join(counts, ", "), count(int(r.Requests), "request"), size(r.Bytes), r.Seed)}
 	for _, c := range r.Causes() {
-		line := string(c.Word) + " " + strings.Join(c.Checks, ", ") + ": " + c.Title
+		line := string(c.Word) + " " + strings.Join(c.Checks, ", ") + ": " + brief(c.Title)
 		if c.Hurts != "" {
 			line += ". Hurts " + c.Hurts
 		}
@@ -55,6 +55,17 @@ func (r *Report) lead() []string {
 		lead = append(lead, line+".")
 	}
 	return lead
+}
+
+// brief is a text whose long words, such as digests, are cut.
+func brief(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		if r := []rune(w); len(r) > 60 {
+			words[i] = string(r[:24]) + "…"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // pageVerdicts is the legend.
@@ -114,9 +125,8 @@ func (c MatrixCell) page() page.Cell {
 	return cell
 }
 
-// checkTables are the checks, a table for each group that one of them has
-// something to say in; the rest is one table of what passed.
-func (r *Report) checkTables(failOn Level) []page.Table {
+// checkTable is every check with what stands behind its verdict.
+func (r *Report) checkTable(failOn Level) page.Table {
 	t := page.Table{Title: "Checks", Corner: "check", Columns: []page.Head{{Name: "verdict"}}}
 	for _, v := range r.Verdicts {
 		cell := page.Cell{Verdict: string(v.Word), Summary: r.clean(v.title())}
@@ -124,10 +134,10 @@ func (r *Report) checkTables(failOn Level) []page.Table {
 			cell.Evidence = &page.Evidence{Result: r.evidence(v, failOn), Again: r.again(v)}
 		}
 		t.Rows = append(t.Rows, page.Row{
-			Group: v.Check.Group(), Head: page.Head{Name: v.Check.ID, Detail: v.Check.Level.String() + ": " + v.Check.Doc}, Cells: []page.Cell{cell},
+			Group: v.Check.Group(), Head: page.Head{Name: v.Check.ID + " " + v.Check.Doc, Detail: v.Check.Level.String()}, Cells: []page.Cell{cell},
 		})
 	}
-	return []page.Table{t}
+	return t
 }
 
 // evidence is what there is to see of a verdict.

@@ -109,13 +109,16 @@ func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
 	return a, a.violation("an answer", "none: "+plainError(a.err))
 }
 
+// timeLimit is what a request that took too long got.
+const timeLimit = "the time limit ended it"
+
 // plainError leaves out what net/http puts before an error.
 func plainError(err error) string {
 	if u := new(url.Error); errors.As(err, &u) {
 		err = u.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "the time limit ended it"
+		return timeLimit
 	}
 	return err.Error()
 }

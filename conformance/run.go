@@ -86,6 +86,7 @@ type runner struct {
 	keys      *keyring
 	nonce     string // tells this run's repositories from those of any other
 	slots     chan struct{}
+	quiet     sync.RWMutex // held for writing by what runs alone, for reading by the rest
 	manners   *manners
 	given     *givenContent
 	keeps     atomic.Bool
@@ -129,12 +130,26 @@ func (r *runner) check(ctx context.Context, c *Check) {
 	case <-ctx.Done():
 		return
 	}
-	s.verdict = r.run(ctx, c, "")
-	if v := s.verdict.Violation; v != nil && strings.Contains(v.Got, "time limit") {
-		s.verdict = r.run(ctx, c, "-again")
+	s.verdict = r.beside(ctx, c)
+	if v := s.verdict.Violation; v != nil && (c.Timed || strings.Contains(v.Got, timeLimit)) {
+		r.quiet.Lock()
+		s.verdict = r.run(ctx, c, "again/")
+		r.quiet.Unlock()
 	}
 	<-r.slots
 	r.tell(s.verdict)
+}
+
+// beside runs a check beside the others, unless it must be alone.
+func (r *runner) beside(ctx context.Context, c *Check) Verdict {
+	if c.Alone {
+		r.quiet.Lock()
+		defer r.quiet.Unlock()
+	} else {
+		r.quiet.RLock()
+		defer r.quiet.RUnlock()
+	}
+	return r.run(ctx, c, "")
 }
 
 // block says that a verdict hangs on another one.
@@ -176,8 +191,8 @@ func (r *runner) probe(name string) *Probe {
 }
 
 // run runs a check in a new repository.
-func (r *runner) run(ctx context.Context, c *Check, suffix string) Verdict {
-	p := r.probe(c.ID + suffix)
+func (r *runner) run(ctx context.Context, c *Check, below string) Verdict {
+	p := r.probe(below + c.ID)
 	began := r.options.Clock.Now()
 	err := guarded(ctx, c, p)
 	v := r.judge(c, err)

@@ -9,14 +9,21 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
+// TextOptions say how WriteText writes. The zero value is plain and short.
+type TextOptions struct {
+	Verbose bool // name every check
+	Color   bool // paint the verdicts
+}
+
 // WriteText writes the report for people: a tree of groups, what is not met with
-// all that shows it, and a summary of one screen. verbose names every check.
-// Nothing in it is a secret, and nothing moves a terminal's cursor.
+// all that shows it, and a summary of one screen. Nothing in it is a secret, and
+// nothing moves a terminal's cursor.
 //
 // Errors: w's.
-func (r *Report) WriteText(w io.Writer, verbose bool) error {
+func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	var b strings.Builder
-	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...)}
+	verbose := o.Verbose
+	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...), color: o.Color}
 	t.tree(r, verbose)
 	for _, v := range r.Verdicts {
 		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || verbose) {
@@ -31,12 +38,27 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 type textWriter struct {
 	b     *strings.Builder
 	scrub *wire.Scrubber
+	color bool
+}
+
+// paint colours a line that begins with a verdict, as loud as that is.
+func (t textWriter) paint(line string) string {
+	if !t.color {
+		return line
+	}
+	word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+	code := map[string]string{"fail": "31", "FAIL": "31;1", "error": "35", "warn": "33", "WARN": "33;1", "known": "36"}[word]
+	if code == "" {
+		return line
+	}
+	at := strings.Index(line, word)
+	return line[:at] + "\x1b[" + code + "m" + word + "\x1b[0m" + line[at+len(word):]
 }
 
 // line writes a line of what may come from the registry.
 func (t textWriter) line(format string, args ...any) {
 	text := t.scrub.Secrets(fmt.Sprintf(format, args...))
-	t.b.WriteString(visible(text) + "\n")
+	t.b.WriteString(t.paint(visible(text)) + "\n")
 }
 
 // tree names each group, and in it each check that did not simply pass.
@@ -66,14 +88,38 @@ func (t textWriter) tree(r *Report, verbose bool) {
 			continue
 		}
 		t.line("%-6s %d of %d pass", g, passed, all)
-		for _, v := range r.Verdicts {
-			if v.Check.Group() == g && (verbose || v.Word != Pass && v.Word != BlockedBy || g == "perf") {
-				t.line("  %-11s %-9s %s", v.Word, v.Check.ID, v.title())
-				for _, m := range v.Measured {
-					if verbose || v.Check.Group() == "perf" {
-						t.line("              %s", m)
-					}
-				}
+		t.group(r, g, verbose)
+	}
+}
+
+// group names the checks of a group, those with one reason in one line.
+func (t textWriter) group(r *Report, g string, verbose bool) {
+	alike := map[string][]string{}
+	key := func(v Verdict) string {
+		if v.Word != Unsupported && v.Word != FellBack || verbose {
+			return v.Check.ID
+		}
+		return string(v.Word) + v.Reason
+	}
+	for _, v := range r.Verdicts {
+		if v.Check.Group() == g {
+			alike[key(v)] = append(alike[key(v)], v.Check.ID)
+		}
+	}
+	for _, v := range r.Verdicts {
+		ids := alike[key(v)]
+		if v.Check.Group() != g || len(ids) == 0 || !verbose && g != "perf" && (v.Word == Pass || v.Word == BlockedBy) {
+			continue
+		}
+		delete(alike, key(v))
+		name := ids[0]
+		if len(ids) > 1 {
+			name += fmt.Sprintf(" and %d more", len(ids)-1)
+		}
+		t.line("  %-11s %-9s %s", v.Word, name, v.title())
+		for _, m := range v.Measured {
+			if verbose || g == "perf" {
+				t.line("              %s", m)
 			}
 		}
 	}
@@ -157,10 +203,10 @@ func (t textWriter) summary(r *Report) {
 	causes := r.Causes()
 	for i, c := range causes {
 		if i == 10 {
-			t.line("  … and %s", count(len(causes)-i, "more"))
+			t.line("  … and %d more", len(causes)-i)
 			break
 		}
-		t.line("%-5s %s: %s", c.Word, strings.Join(c.Checks, ", "), shorten(c.Title))
+		t.line("%-5s %s: %s", c.Word, strings.Join(c.Checks, ", "), shorten(brief(c.Title)))
 		if c.Hurts != "" && c.Word != Errored {
 			t.line("      hurts %s", c.Hurts)
 		}

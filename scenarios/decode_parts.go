@@ -43,11 +43,20 @@ func (d *decoder) registry(n *node, part string) Registry {
 		{"read-only", func(v *node) { r.ReadOnly = d.boolean(v, "read-only") }},
 		{"style", func(v *node) { r.Style = d.oneOf(v, "style", "standalone", "index") }},
 		{"quirks", func(v *node) { r.Quirks = d.quirks(v, part+".quirks") }},
+		{"ornery", func(v *node) { r.Ornery = d.ornery(v) }},
 		{"url", func(v *node) { r.Kind, r.URL = KindExternal, d.sentence(v, "url") }},
+		{"aliases", func(v *node) { r.Aliases = d.texts(v, "aliases") }},
+		{"user", func(v *node) { r.User = d.text(v, "user") }},
+		{"password", func(v *node) { r.Password = d.text(v, "password") }},
+		{"ca", func(v *node) { r.CA = d.sentence(v, "ca") }},
+		{"insecure", func(v *node) { r.Insecure = d.boolean(v, "insecure") }},
 		{"run", func(v *node) { r.Kind, r.Run = KindProgram, d.texts(v, "run") }},
 	})
 	if r.Auth == "none" {
 		r.Auth = ""
+	}
+	if r.Ornery != nil && r.Kind == "" {
+		r.Kind = KindFake
 	}
 	return r
 }

@@ -130,6 +130,9 @@ func secretsOf(s *Scenario) []string {
 		if r.Auth != "" && passwords == nil {
 			passwords = defaultUsers
 		}
+		if r.Password != "" {
+			list = append(list, r.Password)
+		}
 		for _, user := range sortedKeys(passwords) {
 			list = append(list, passwords[user])
 		}

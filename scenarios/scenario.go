@@ -90,8 +90,20 @@ type Registry struct {
 	ReadOnly bool
 	Style    string         // of V1: "standalone" (""), or "index", which wants users and gives out tokens
 	Quirks   map[string]any // of KindFake: name → bool, int64 or string
-	URL      string
-	Run      []string
+	// Ornery makes a KindFake lawful and difficult: names of fakeregistry.OddityList,
+	// or none for those that the seed chooses. nil is not ornery.
+	Ornery []string
+
+	URL string // of KindExternal: "https://registry.example:5000"
+	// Aliases are further addresses by which a registry at URL names itself.
+	Aliases []string
+	// User and Password are what the bench itself asks a registry at URL with, for
+	// what is expected of it; a client without a Login of its own gets them too.
+	User, Password string
+	CA             string // of KindExternal: a file with the certificates to trust, PEM, beside the scenario's; "" trusts the system's
+	CAPEM          []byte // the same, where the scenario is made in Go
+	Insecure       bool   // of KindExternal: its certificate is not checked
+	Run            []string
 }
 
 // An Image is what there is to push. The zero value is two layers of 64 KiB and

@@ -59,16 +59,9 @@ func clientLack(s *Scenario) lack {
 
 func registryLack(s *Scenario) lack {
 	for _, r := range s.Registries {
-		switch r.Kind {
-		case KindExternal:
-			return lack{"url", "needs a registry at a URL, which is not driven by this version"}
-		case KindProgram:
+		if r.Kind == KindProgram {
 			return lack{"program", "needs a registry that is a program, which is not driven by this version"}
 		}
-	}
-	switch {
-	case s.Cleanup:
-		return lack{"cleanup", "needs cleanup, which is not in this version"}
 	}
 	return lack{}
 }

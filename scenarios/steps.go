@@ -10,6 +10,9 @@ import (
 // pushes as they were seen.
 func (w *world) steps(ctx context.Context, c changes) ([]*seenPush, error) {
 	var list []*seenPush
+	if err := w.reachable(ctx); err != nil {
+		return nil, err
+	}
 	for i, step := range w.s.Steps {
 		before := len(w.trace())
 		p, err := w.step(ctx, i, step, c)

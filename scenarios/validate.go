@@ -85,6 +85,8 @@ func check(s *Scenario) []Problem {
 			}
 		}
 	}
+	c.externals()
+	c.oddities()
 	c.faults(s.Faults, "faults")
 	for i, t := range s.Steps {
 		part := partIndex("steps", i)
@@ -155,7 +157,7 @@ func (c *checker) storedImage(layers int) {
 			c.fail(part, "docker's manifests have no %s; leave media out, or write media: oci", strings.TrimPrefix(part, "image."))
 		}
 	}
-	if i.File != "" && (i.stored()) {
+	if i.File != "" && i.stored() {
 		c.fail("image.file", "what is loaded has its own manifests; leave out media, platforms, foreign, annotations and subject")
 	}
 }

@@ -66,7 +66,9 @@ func (w *world) newRegistry(r Registry) (fakeregistry.Registry, inspector, error
 	case KindFake:
 		o, err := fakeOptions(r, w.seed)
 		v2 := fakeregistry.NewV2(o)
-		return v2, inspector{registry: v2}, err
+		return v2, inspector{registry: v2.Even()}, err
+	case KindExternal:
+		return w.newExternal(r)
 	case KindV1:
 		v1 := fakeregistry.NewV1(w.v1Options(r))
 		return v1, inspector{v1: v1}, nil
@@ -76,7 +78,7 @@ func (w *world) newRegistry(r Registry) (fakeregistry.Registry, inspector, error
 		o1 := w.v1Options(r)
 		o1.Storage = v2.Storage()
 		v1 := fakeregistry.NewV1(o1)
-		return fakeregistry.Both(v2, v1), inspector{registry: v2, v1: v1}, err
+		return fakeregistry.Both(v2, v1), inspector{registry: v2.Even(), v1: v1}, err
 	}
 	return nil, inspector{}, fmt.Errorf("kind %s is not driven in this version", r.Kind)
 }
@@ -110,6 +112,12 @@ func fakeOptions(r Registry, seed uint64) (fakeregistry.V2Options, error) {
 			f = "oci"
 		}
 		o.Accepts = append(o.Accepts, fakeregistry.Format(f))
+	}
+	if r.Ornery != nil {
+		var err error
+		if o.Quirks, err = fakeregistry.Ornery(seed, r.Ornery...); err != nil {
+			return o, fmt.Errorf("ornery: %w", err)
+		}
 	}
 	for _, name := range sortedKeys(r.Quirks) {
 		for _, q := range quirkList() {

@@ -1,12 +1,33 @@
 package scenarios
 
-import "github.com/pushcheck/pushcheck/pusher"
+import (
+	"net/http"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
+	"github.com/pushcheck/pushcheck/pusher"
+)
 
 // eraWitnesses are those of scenarios that one era passes. Where another is known
 // to fail, the witness is that it is the one that does not.
 var eraWitnesses = map[string][]witness{
 	"upload/storm":            {as("docker 28, which excuses nothing", pusher.Docker28)},
 	"era-best/every-position": {as("docker 28, which excuses nothing", pusher.Docker28)},
+
+	"eras/every-era":               {repeated("manifest.put"), answers(wire.OpUploadPut, http.StatusInternalServerError, false)},
+	"eras/server-error":            {withoutFaults},
+	"eras/manifest-broken":         {withoutFaults},
+	"eras/rate-limited":            {withoutFaults},
+	"eras/without-version/v1":      {withoutFaults},
+	"eras/without-version/v2":      {era("wants the version", func(e *pusher.Era) { e.VersionHeader = true })},
+	"eras/without-version/unasked": {as("docker 28", pusher.Docker28)},
+	"eras/v1-alone/spoken":         {endpoints("V2 only", pusher.V2)},
+	"eras/v1-alone/forgotten":      {scenario("V2 is there", func(s *Scenario) { s.Registries[0].Kind = KindV2 })},
+	"eras/no-token-again":          {withoutFaults},
+	"eras/layer-lost":              {withoutFaults},
+	"eras/shared-content":          {repeated("upload.start")},
+
+	"manifest/schema2-refused/invalid@docker-20.10":     {as("docker 1.13", pusher.Docker113)},
+	"manifest/schema2-refused/tag-invalid@docker-20.10": {as("docker 1.13", pusher.Docker113)},
 
 	"era-best/resume@best":              {asContainerd, withoutFaults},
 	"era-best/resume@docker-28":         {asBest},

@@ -71,20 +71,7 @@ func check(s *Scenario) []Problem {
 	for _, layer := range sortedKeys(s.Client.Cache) {
 		c.content("client.cache."+layer, layer)
 	}
-	for i, r := range s.Registries {
-		part := "registry"
-		if len(s.Registries) > 1 {
-			part = partIndex(part, i)
-		}
-		for _, repo := range sortedKeys(r.Has) {
-			for _, name := range r.Has[repo] {
-				if name == referrer && c.s.Image.Subject != "" {
-					continue
-				}
-				c.content(part+".has."+repo, name)
-			}
-		}
-	}
+	c.registries()
 	c.externals()
 	c.oddities()
 	c.faults(s.Faults, "faults")
@@ -113,6 +100,23 @@ func check(s *Scenario) []Problem {
 		}
 	}
 	return c.problems
+}
+
+// registries checks what the registries have before the push.
+func (c *checker) registries() {
+	for i, r := range c.s.Registries {
+		part := "registry"
+		if len(c.s.Registries) > 1 {
+			part = partIndex(part, i)
+		}
+		for _, repo := range sortedKeys(r.Has) {
+			for _, name := range r.Has[repo] {
+				if name != referrer || c.s.Image.Subject == "" {
+					c.content(part+".has."+repo, name)
+				}
+			}
+		}
+	}
 }
 
 // expectParts are the parts of expect, as Known names them.

@@ -1,9 +1,14 @@
 package conformance_test
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +138,7 @@ func TestLawful(t *testing.T) {
 		"relative Locations":      {Quirks: fakeregistry.Quirks{RelativeLocation: true}},
 		"Locations without state": {Quirks: fakeregistry.Quirks{PlainLocation: true}},
 		"state in queries":        {Quirks: fakeregistry.Quirks{LocationQuery: "_nouploadcache=false"}},
+		"odd Locations":           {Quirks: fakeregistry.Quirks{RelativeLocation: true, LocationQuery: "a=%2F%20b&c=1%3B2&d&e=//x?y"}},
 		"no single POST":          {Quirks: fakeregistry.Quirks{NoSinglePost: true}},
 		"no mount":                {Quirks: fakeregistry.Quirks{NoMount: true}},
 		"no referrers":            {Quirks: fakeregistry.Quirks{NoReferrers: true}},
@@ -178,16 +184,27 @@ func TestLawfulHTTP(t *testing.T) {
 			})(next).ServeHTTP(w, r)
 		})
 	}
-	for name, wrap := range map[string]func(http.Handler) http.Handler{
-		"blobs by redirect":      redirect,
-		"Location outside /v2/":  elsewhere,
-		"pages without Link":     without("Link", wire.OpTagsList),
-		"blobs without a type":   without("Content-Type", wire.OpBlobHead),
-		"connections that close": edit(func(a *reply) { a.Header().Set("Connection", "close") }),
+	beside := edit(func(a *reply) { // a Location beside the request's own path
+		if u, err := a.r.URL.Parse(a.Header().Get("Location")); err == nil && strings.Contains(u.Path, "/blobs/uploads/") {
+			a.Header().Set("Location", path.Base(u.Path)+"?"+u.RawQuery)
+		}
+	}, wire.OpUploadStart, wire.OpUploadPatch, wire.OpUploadStatus)
+	for name, w := range map[string]witness{
+		"blobs by redirect":           {wrap: redirect},
+		"Location outside /v2/":       {wrap: elsewhere},
+		"Location beside the request": {wrap: beside},
+		"pages without Link":          {wrap: without("Link", wire.OpTagsList)},
+		"blobs without a type":        {wrap: without("Content-Type", wire.OpBlobHead)},
+		"connections that close":      {wrap: edit(func(a *reply) { a.Header().Set("Connection", "close") })},
+		"HTTP/1.0":                    {tcp: oldServer},
+		"50 ms before each answer":    {wrap: late, slow: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report := run(t, served(t, witness{wrap: wrap}), conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1})
+			if w.slow && !*full {
+				return
+			}
+			report := run(t, served(t, w), conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1})
 			for id, what := range unmet(report) {
 				if id != "http-01" { // a note
 					t.Errorf("%s: %s", id, what)
@@ -195,6 +212,54 @@ func TestLawfulHTTP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// late keeps every request waiting.
+func late(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// oldServer answers in HTTP/1.0: one request a connection, and its end ends a body.
+func oldServer(t *testing.T, backend string) string {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return proxied(t, func(c net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", backend, ""
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\n")
+			return
+		}
+		defer resp.Body.Close()
+		resp.Proto, resp.ProtoMajor, resp.ProtoMinor, resp.Close = "HTTP/1.0", 1, 0, true
+		_ = resp.Write(c) // the client may be gone
+	})
+}
+
+// TestBudget: what a run may not send it does not, and says that it could not look.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	url := served(t, witness{wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent.Add(1)
+			next.ServeHTTP(w, r)
+		})
+	}})
+	report := run(t, url, conformance.Options{MaxRequests: 30})
+	require.LessOrEqual(t, sent.Load(), int64(30))
+	require.Equal(t, conformance.ExitBroken, report.ExitCode(conformance.Must))
+	causes := report.Causes()
+	require.Len(t, causes, 1)
+	require.Equal(t, "the run has sent what it may: 30 requests", causes[0].Title)
 }
 
 // TestOneCause: a registry whose ping is broken has one line, and exit code 1.

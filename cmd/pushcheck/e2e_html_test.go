@@ -107,9 +107,32 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 // ask evaluates an expression of JavaScript.
 func ask[T any](b *browser, expression string) T {
 	b.t.Helper()
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	ctx, end := context.WithTimeout(b.ctx, patience)
+	defer end()
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	require.NoError(b.t, err, expression)
 	return got
+}
+
+// opened says whether the evidence of a cell is open.
+const opened = `document.querySelector('article:target')?.checkVisibility() === true`
+
+// until waits for an expression to become true.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool { return ask[bool](b, expression) }, patience, 20*time.Millisecond, expression)
+}
+
+// click clicks with the mouse on the first element of a selector.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	at := ask[[]float64](b, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+		const r = e.getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2];
+	})()`, selector))
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 
 // quiet fails the test where the page did what it must not.
@@ -177,11 +200,13 @@ func keyboard(b *browser) {
 	require.Equal(t, first, ask[string](b, focused))
 	b.do(chromedp.KeyEvent(kb.End))
 	last := ask[string](b, focused)
-	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("article:target"))
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until(opened)
 	require.Equal(t, "e"+last, ask[string](b, focused), "the keyboard is not in what was opened")
 	require.Equal(t, 1, ask[int](b, `[...document.querySelectorAll('article')].filter((a) => a.offsetParent !== null || getComputedStyle(a).display !== 'none').length`))
 	b.picture("opened")
-	b.do(chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible("#e"+last))
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.until("!(" + opened + ")")
 	require.Equal(t, last, ask[string](b, focused), "the keyboard does not come back")
 	b.do(chromedp.KeyEvent(kb.Tab))
 	require.False(t, ask[bool](b, `document.activeElement.matches('.scroll a.v')`), "a table is more than one stop of the Tab key")
@@ -197,10 +222,10 @@ func scriptless(t *testing.T, chromium context.Context, file string) {
 	bare := filepath.Join(t.TempDir(), "bare.html")
 	require.NoError(t, os.WriteFile(bare, []byte(before+"</body></html>"), 0o600))
 	b := browse(t, chromium, bare, 360, 740)
-	b.do(chromedp.Click(".scroll a.v"))
-	require.Equal(t, "block", ask[string](b, `getComputedStyle(document.querySelector('article:target')).display`))
-	b.do(chromedp.Click("article:target a.close"))
-	require.False(t, ask[bool](b, `document.querySelector('article:target') !== null`))
+	b.click(".scroll a.v")
+	b.until(opened)
+	b.click("article:target a.close")
+	b.until("!(" + opened + ")")
 	b.quiet()
 }
 
@@ -237,10 +262,8 @@ func legible(b *browser, scheme string) {
 	require.GreaterOrEqual(t, ask[float64](b, `Math.min(...[...document.querySelectorAll('.scroll a.v, button')]
 		.map((e) => Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height)))`), 24.0, "a finger misses (WCAG 2.2, 2.5.8)")
 	b.picture("phone-" + scheme)
-	b.do(
-		chromedp.Evaluate[chromedp.Void](`(document.querySelector('.scroll a.bad, .scroll a.fair') || document.querySelector('.scroll a.v')).click()`),
-		chromedp.WaitVisible("article:target"),
-	)
+	b.click(".scroll a.bad, .scroll a.fair, .scroll a.v")
+	b.until(opened)
 	require.Empty(t, ask[[]string](b, contrasts))
 	require.LessOrEqual(t, ask[int](b, `document.querySelector('article:target').scrollWidth`), 360, "what is opened is wider than a phone")
 	b.picture("phone-opened-" + scheme)
@@ -292,7 +315,8 @@ func hostilePeers(t *testing.T, chromium context.Context) {
 		require.NoError(t, p.WriteHTML(f))
 		require.NoError(t, f.Close())
 		b := browse(t, chromium, file, 1200, 900)
-		b.do(chromedp.Click(".scroll a.v"), chromedp.WaitVisible("article:target"))
+		b.click(".scroll a.v")
+		b.until(opened)
 		require.Equal(t, "page", ask[string](b, `document.title`), s)
 		require.Equal(t, 1, ask[int](b, `document.scripts.length`), s)
 		b.quiet()

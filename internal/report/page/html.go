@@ -137,7 +137,16 @@ func (p *Page) tableView(n int, t Table) tableView {
 	return v
 }
 
-func (h Head) clean() Head { return Head{clean(h.Name), clean(h.Detail)} }
+// maxName bounds the name of a row or a column, in characters.
+const maxName = 100
+
+func (h Head) clean() Head {
+	name := clean(h.Name)
+	if r := []rune(name); len(r) > maxName {
+		name = string(r[:maxName]) + "…"
+	}
+	return Head{name, clean(h.Detail)}
+}
 
 // Label is what the cell says to who does not see it.
 func (c cellView) Label() string {

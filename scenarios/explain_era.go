@@ -66,7 +66,22 @@ func graphRows(e pusher.Era) []Row {
 		most := e.Layers.Search.Budgets[n-1]
 		rows = append(rows, Row{Name: "mounts", Type: "P-359", Doc: fmt.Sprintf("from at most %d repositories for a layer", most.Mounts)})
 	}
-	return append(rows, Row{Name: "manifests", Type: "P-375", Doc: formatWords(e)})
+	rows = append(rows, Row{Name: "manifests", Type: "P-375", Doc: formatWords(e)})
+	if e.Layers.Concurrency == 0 {
+		return rows
+	}
+	return append(rows, foreignRow(e), Row{Name: "indexes", Type: "P-391", Doc: "the graph has an image for one platform, and that is pushed"})
+}
+
+// foreignRow says what becomes of layers that live elsewhere.
+func foreignRow(e pusher.Era) Row {
+	switch {
+	case e.Layers.ForeignAllowed:
+		return Row{Name: "foreign layers", Type: "P-043", Doc: "are skipped, unless --allow-nondistributable-artifacts says otherwise"}
+	case e.Layers.Foreign:
+		return Row{Name: "foreign layers", Type: "P-043", Doc: "are skipped"}
+	}
+	return Row{Name: "foreign layers", Type: "P-391", Doc: "are sent as any other"}
 }
 
 func formatWords(e pusher.Era) string {
@@ -95,6 +110,8 @@ func c8dRows(e pusher.Era) []Row {
 		{Name: "mounts", Type: "P-394", Doc: "from where the blob is known to be; after a 401 without"},
 		{Name: "retries", Type: "P-398", Doc: "at once: 401, 408, 429, and once 500, 503, 504; no Retry-After"},
 		{Name: "manifests", Type: "P-397", Doc: "as they are stored; HEAD first, PUT by tag"},
+		{Name: "indexes", Type: "P-399", Doc: "what they name under its digest, then they; one that is not all there gives way to the image that is"},
+		{Name: "foreign layers", Type: "P-392", Doc: "are sent as any other blob"},
 	}
 }
 
@@ -108,6 +125,9 @@ func bestRows(e pusher.Era) []Row {
 		{Name: "resumes", Type: "", Doc: "a cut upload goes on at the offset that the registry admits"},
 		{Name: "retries", Type: "", Doc: "after 0.5, 1 and 2 s, and not before Retry-After; more than 5 minutes are not waited"},
 		{Name: "manifests", Type: "", Doc: "as they are stored; put, then asked for"},
+		{Name: "indexes", Type: "", Doc: "blobs of all platforms side by side, what is named under its digest, then the index by its tag"},
+		{Name: "foreign layers", Type: "", Doc: "stay where they are, unless --allow-nondistributable-artifacts says otherwise"},
+		{Name: "referrers", Type: "", Doc: "a manifest with a subject is in the registry's list, or in one under the fallback tag, whose entries stay"},
 		{Name: "clean-up", Type: "", Doc: "a session that is given up is cancelled"},
 	}
 }

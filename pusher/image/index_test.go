@@ -102,6 +102,7 @@ func TestIndexIsKept(t *testing.T) {
 	require.NoError(t, s.Untag("lib/app", "many"))
 	_, err = s.Index("lib/app", "many")
 	require.ErrorIs(t, err, image.ErrNoRepository)
+	assert.Empty(t, s.Content("lib/app", "many"))
 	_, err = s.Delete(loaded[0].Image)
 	require.NoError(t, err)
 	assert.True(t, s.HasBlob(digestOf("sbom")))
@@ -147,7 +148,8 @@ func TestForeignLayer(t *testing.T) {
 	require.NotNil(t, base.Blob)
 	assert.Equal(t, []string{"https://layers.example/base"}, base.Blob.URLs)
 	_, err := s.OpenTar(base.ID)
-	assert.ErrorIs(t, err, image.ErrNoBlob)
+	require.ErrorIs(t, err, image.ErrNoBlob)
+	require.ErrorContains(t, err, "it lives at https://layers.example/base")
 
 	made, err := s.MakeStored(t.Context(), image.Recipe{Layers: []int64{5, 7}}, image.Stored{Media: image.MediaDocker, Foreign: []int{0}})
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -115,6 +116,8 @@ func (s *Store) OpenTar(id string) (io.ReadCloser, error) {
 	}
 	what := "layer " + id
 	switch {
+	case rec.Absent:
+		return nil, fmt.Errorf("%s: %w: it lives at %s, and its bytes did not come with the image", what, ErrNoBlob, strings.Join(rec.Blob.URLs, ", "))
 	case rec.Made != nil:
 		return io.NopCloser(rec.Made.tar()), nil
 	case rec.Blob != nil:

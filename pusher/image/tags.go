@@ -58,6 +58,9 @@ func (s *Store) Untag(repository, tag string) error {
 	if _, ok := s.tags[repository][tag]; !ok {
 		return fmt.Errorf("repository %q: tag %q: %w", repository, tag, ErrNoTag)
 	}
+	if err := s.setContents([]tagging{{repository: repository, tag: tag}}); err != nil {
+		return err
+	}
 	next := cloneTags(s.tags)
 	delete(next[repository], tag)
 	if len(next[repository]) == 0 {

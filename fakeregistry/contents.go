@@ -44,6 +44,9 @@ type begun struct {
 	bySession map[string][]digest.Digest
 }
 
+// maxBegun bounds how many sessions are remembered; then all are forgotten.
+const maxBegun = 1 << 14
+
 // know gives what a session uploads, from what its request may be.
 func (b *begun) know(session string, found []digest.Digest) []digest.Digest {
 	b.mu.Lock()
@@ -51,7 +54,7 @@ func (b *begun) know(session string, found []digest.Digest) []digest.Digest {
 	if len(found) == 0 {
 		return b.bySession[session]
 	}
-	if b.bySession == nil {
+	if b.bySession == nil || len(b.bySession) >= maxBegun {
 		b.bySession = map[string][]digest.Digest{}
 	}
 	b.bySession[session] = found

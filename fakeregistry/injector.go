@@ -24,6 +24,7 @@ type injector struct {
 
 	mu      sync.Mutex // guards the counts of the rules and everything below
 	firings []*firing
+	keep    int                         // how many firings at least are remembered; 0 is all
 	known   int                         // faults so far: the next one's index
 	written map[digest.Digest]time.Time // when a blob was committed last, while a fault wants to know
 }
@@ -245,6 +246,9 @@ func (in *injector) ask(r *rule, q *query, hits []hit) []hit {
 	s.firing = &firing{Firing: Firing{
 		Fault: name, Index: r.index, Op: q.route.Op, Link: q.link, At: now, Digest: q.digest(), Nth: r.nth(name, q), Again: d.again,
 	}}
+	if in.keep > 0 && len(in.firings) >= 2*in.keep {
+		in.firings = append(in.firings[:0:0], in.firings[len(in.firings)-in.keep:]...)
+	}
 	in.firings = append(in.firings, s.firing)
 	r.fired++
 	return append(hits, hit{rule: r, effect: effect, strike: s})
@@ -332,6 +336,17 @@ func (in *injector) idle() []string {
 		}
 	}
 	return names
+}
+
+// struck counts how often each fault struck, by its index.
+func (in *injector) struck() []int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	counts := make([]int, in.known)
+	for _, r := range *in.rules.Load() {
+		counts[r.index] = r.fired
+	}
+	return counts
 }
 
 // faultName is the name of the fault that struck.

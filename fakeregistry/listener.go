@@ -125,6 +125,12 @@ func (s *Server) admit(g *gate, nc net.Conn) net.Conn {
 		_ = nc.Close()
 		return nil
 	}
+	if s.full() {
+		s.mu.Unlock()
+		c.forget = func(*conn) {}
+		c.reset()
+		return nil
+	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	if s.down() {

@@ -45,6 +45,9 @@ type Config struct {
 	// an upload by digest before the digest is on the wire.
 	Contents []Content
 
+	// Limits bound what clients can make the server keep; the zero value does not.
+	Limits Limits
+
 	Clock clock.Clock  // nil is the real clock
 	Log   *slog.Logger // one line at each firing; nil discards
 	// Observe, when not nil, is called with each exchange as it ends, one at a
@@ -82,6 +85,7 @@ type Server struct {
 	gate     *gate
 	tokens   *gate // of a token service with a host of its own; nil without
 	dials    dials
+	limits   Limits
 
 	done    chan struct{} // closed by Close
 	serving sync.WaitGroup
@@ -122,6 +126,7 @@ func Start(c Config) (*Server, error) {
 	}
 	s.recorder = wire.NewRecorder(s.bench.clock, c.Observe)
 	s.bench.recorder = s.recorder
+	s.limit(c.Limits)
 	if c.TLS {
 		s.secure = newAuthority(c.Names)
 	}
@@ -196,7 +201,7 @@ func (s *Server) serve(c Config) {
 		h = bothWays(h)
 	}
 	s.http = http.Server{
-		Handler:        recased(c.Registry, s.recorder.Handler(h)),
+		Handler:        recased(c.Registry, s.recorder.Handler(s.patient(h))),
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,
@@ -204,7 +209,7 @@ func (s *Server) serve(c Config) {
 		ErrorLog:       log.New(io.Discard, "", 0),
 	}
 	if s.real() {
-		s.http.ReadHeaderTimeout = headerTimeout
+		s.http.ReadHeaderTimeout, s.http.IdleTimeout = headerTimeout, s.limits.Idle
 	}
 	if c.Log != nil {
 		s.http.ErrorLog = slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)
@@ -286,6 +291,10 @@ func (s *Server) Recorder() *wire.Recorder { return s.recorder }
 
 // Fired lists what the faults did so far, in order.
 func (s *Server) Fired() []Firing { return s.faults.fired() }
+
+// Struck is how often each fault struck so far, those included that Fired no
+// longer remembers, by its index.
+func (s *Server) Struck() []int { return s.faults.struck() }
 
 // Idle names the faults that have not fired and were not optional: a scenario
 // that declares them is wrong.

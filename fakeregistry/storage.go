@@ -29,6 +29,7 @@ type Storage struct {
 	mu      sync.RWMutex // guards the maps, and what the repositories hold
 	content map[digest.Digest]*content
 	repos   map[string]*repository
+	bounds  bounds
 	closed  bool
 }
 

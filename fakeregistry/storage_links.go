@@ -131,6 +131,9 @@ func (s *Storage) PutContent(ctx context.Context, d digest.Digest, b []byte) err
 }
 
 func (s *Storage) putContent(d digest.Digest, b []byte) error {
+	if err := s.reserve(len(b)); err != nil {
+		return err
+	}
 	f, err := s.newFile()
 	if err != nil {
 		return err

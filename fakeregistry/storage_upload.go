@@ -60,6 +60,10 @@ func (s *Storage) Begin(ctx context.Context, repository, id string, hashed bool)
 	if s.closed {
 		return nil, ErrClosed
 	}
+	if s.crowded() {
+		f.remove()
+		return nil, ErrTooMany
+	}
 	s.repository(repository).uploads[id] = u
 	return u, nil
 }
@@ -158,7 +162,7 @@ func (u *Upload) AppendAt(ctx context.Context, at int64, r io.Reader, length int
 		if u.ended.Load() {
 			return total, ErrClosed
 		}
-		n, rerr := r.Read(u.bytes.next(length))
+		n, rerr := r.Read(u.bytes.next(u.expects(length)))
 		if n > 0 {
 			kept, err := u.take(ctx, n)
 			total += int64(kept)
@@ -229,6 +233,9 @@ func (u *Upload) take(ctx context.Context, n int) (int, error) {
 		Op: StorageWrite, Repository: u.repository, Session: u.id, Offset: size, Length: int64(n),
 	})
 	kept := n
+	if err == nil {
+		err = u.storage.reserve(n)
+	}
 	if err != nil {
 		kept = 0
 		var short *ShortWriteError

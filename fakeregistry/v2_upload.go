@@ -16,7 +16,7 @@ import (
 func (v *V2) startUpload(w http.ResponseWriter, r *http.Request, route wire.Route) error {
 	u, err := v.storage.Begin(r.Context(), route.Repository, "", true)
 	if err != nil {
-		return CodeUnknown.With(err)
+		return noSession(err)
 	}
 	if n := v.options.Quirks.MinChunk; n > 0 {
 		w.Header().Set("OCI-Chunk-Min-Length", strconv.FormatInt(n, 10))
@@ -24,6 +24,14 @@ func (v *V2) startUpload(w http.ResponseWriter, r *http.Request, route wire.Rout
 	v.uploadHeaders(w, r, route.Repository, u, 0)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
+}
+
+// noSession is why no upload session starts.
+func noSession(err error) error {
+	if errors.Is(err, ErrTooMany) {
+		return CodeTooManyRequests.With(err.Error())
+	}
+	return CodeUnknown.With(err)
 }
 
 // mountBlob answers POST ?mount=&from= (end-11, P-316): where it cannot, it starts
@@ -54,7 +62,7 @@ func (v *V2) postBlob(w http.ResponseWriter, r *http.Request, route wire.Route) 
 	}
 	u, err := v.storage.Begin(r.Context(), route.Repository, "", true)
 	if err != nil {
-		return CodeUnknown.With(err)
+		return noSession(err)
 	}
 	err = v.finishUpload(w, r, route, u)
 	if err != nil {

@@ -49,6 +49,10 @@ type Config struct {
 	Clock                 clock.Clock // nil is the real clock
 	// Recorder, when not nil, sees every exchange from the client's side.
 	Recorder *wire.Recorder
+	// Through, when not nil, is what every request passes before the Recorder sees
+	// it, for a bench that wants a client to make mistakes. It is called once for
+	// each endpoint that is tried.
+	Through func(next http.RoundTripper) http.RoundTripper
 	// Dial opens connections; nil is a net.Dialer with docker's limit of 30 s.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Resolve looks a registry's host up for the insecure decision (P-056); nil is

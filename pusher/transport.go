@@ -43,8 +43,12 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTrippe
 	if c.config.Era.KeepsConnections {
 		c.keepConnections(base)
 	}
+	next := c.config.Recorder.Transport(base)
+	if c.config.Through != nil {
+		next = c.config.Through(next)
+	}
 	return &headerTransport{
-		next:   c.config.Recorder.Transport(base),
+		next:   next,
 		agent:  c.config.Era.UserAgent + ownComment,
 		header: meta,
 	}, links

@@ -61,7 +61,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 		}
 		w.settled(context.WithoutCancel(ctx))
 	} else {
-		result, err := w.pushNow(ctx, local, tag, step, p)
+		result, err := w.pushNow(ctx, local, tag, step, p, c.mistake)
 		p.end = w.elapsed()
 		p.err = err
 		p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
@@ -92,13 +92,14 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 }
 
 // pushNow runs the client.
-func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *seenPush) (*pusher.Result, error) {
-	o := pusher.Options{Meta: http.Header{}, Progress: func(e pusher.Event) {
+func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *seenPush, m mistake) (*pusher.Result, error) {
+	show := func(e pusher.Event) {
 		p.events = append(p.events, e)
 		if w.observer.progress != nil {
 			w.observer.progress(w.progressOf(e))
 		}
-	}}
+	}
+	o := pusher.Options{Meta: http.Header{}, Progress: m.shown(show)}
 	for _, name := range sortedKeys(w.s.Client.Meta) {
 		o.Meta.Set(name, w.s.Client.Meta[name])
 	}
@@ -110,7 +111,8 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 		return &pusher.Result{}, err
 	}
 	if step.Verb != VerbCancel {
-		return w.client.Push(ctx, local, tag, o)
+		result, err := w.client.Push(ctx, local, tag, o)
+		return m.ended(ended{result, err, show, filepath.Join(w.dir, "buffers")})
 	}
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()

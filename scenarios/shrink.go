@@ -82,7 +82,7 @@ func kindOf(f report.Failure) string {
 // first runs the scenario as it is and settles what its failure is.
 func (h *shrinker) first(ctx context.Context, s *Scenario) (failing, error) {
 	one := *s
-	one.Runs, one.Seed, one.Known = 1, h.seed, nil
+	one.Runs, one.Seed, one.Known = 0, h.seed, nil
 	// The positions of "nth: each" are gone through here: the one that fails counts.
 	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.EachNth })
 	for n := 1; n <= maxPositions; n++ {
@@ -212,4 +212,10 @@ func shrunkFile(s *Scenario, f report.Failure, from *Scenario, seed uint64) []by
 	head := fmt.Sprintf("# What is left of %s, seed %d, and fails as it did:\n#   %s: %s\n# Run it: save it as shrunk.yaml, then  pushcheck run shrunk.yaml --trace\n",
 		from.ID, seed, f.Name, strings.ReplaceAll(f.Message, "\n", " "))
 	return append([]byte(head), Encode(s)...)
+}
+
+// Chancy reports whether what a scenario does depends on its seed: a fault strikes
+// by chance, or is another one each time.
+func (s *Scenario) Chancy() bool {
+	return slices.ContainsFunc(declaredAtoms(s), func(a atom) bool { return !whole(a.fault) })
 }

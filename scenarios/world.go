@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -71,6 +72,7 @@ type changes struct {
 	registry func(host int, r fakeregistry.Registry) fakeregistry.Registry
 	trace    func(wire.Trace) wire.Trace
 	config   func(host int, c *fakeregistry.Config)
+	mistake  mistake
 }
 
 // newWorld builds a world below dir. The caller closes it, also after an error.
@@ -102,7 +104,7 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 	if w.served == nil {
 		w.recorder.Before(turns{w.clock, w.contents}.wait)
 	}
-	return w, w.connect(logger)
+	return w, w.connect(logger, c.mistake.through)
 }
 
 // images fills the local store.
@@ -133,7 +135,7 @@ func (w *world) images(ctx context.Context) error {
 }
 
 // connect makes the client.
-func (w *world) connect(log *slog.Logger) error {
+func (w *world) connect(log *slog.Logger, through func(http.RoundTripper) http.RoundTripper) error {
 	temp := filepath.Join(w.dir, "buffers")
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		return err
@@ -142,7 +144,7 @@ func (w *world) connect(log *slog.Logger) error {
 		Era: w.era, Images: w.store, Metadata: w.metadata, V2Only: w.s.Client.V2Only, TempDir: temp,
 		AllowNondistributable: w.s.Client.Foreign,
 		MaxConcurrentUploads:  w.s.Client.Concurrency, ChunkSize: w.s.Client.Chunk,
-		Clock: heldClock{w.time()}, Recorder: w.recorder, Dial: w.dial, Log: log,
+		Clock: heldClock{w.time()}, Recorder: w.recorder, Through: through, Dial: w.dial, Log: log,
 	}
 	if w.named() {
 		c.Resolve = loopback

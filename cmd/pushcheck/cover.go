@@ -20,11 +20,14 @@ func newCover(o outside) *cobra.Command {
 		Short: "run scenarios and say which faults struck what, and which invariants were tested",
 		Long: `cover runs scenarios, the whole built-in library unless told otherwise, and says
 for every fault of the catalogue which operations it struck and in how many
-scenarios, and for every invariant how often it held. A fault that never struck
-is told with what its scenarios lack.
+scenarios, and for every invariant how often it held and which of the broken
+pushers it caught: each of those makes one mistake on purpose, which one invariant
+has to catch and no other. A fault that never struck is told with what its
+scenarios lack.
 
-Exit code 1: a scenario failed; or it was the whole library, and a fault never
-struck that nothing that was skipped would have shown.`,
+Exit code 1: a scenario failed; an invariant did not catch its broken pusher, or
+another one did; or it was the whole library, and a fault never struck that nothing
+that was skipped would have shown.`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := chosen.load(args, o)
@@ -55,6 +58,10 @@ func cover(ctx context.Context, list []*scenarios.Scenario, whole bool, o outsid
 	if err := coveredInvariants(o, reach); err != nil {
 		return broken("", err)
 	}
+	uncaught, err := coveredMistakes(ctx, o)
+	if err != nil {
+		return broken("", err)
+	}
 	fmt.Fprintf(o.stdout, "\n%d of %d faults struck in %s\n", total-len(missing), total, plural(len(list), "scenario"))
 	unexplained := 0
 	for _, f := range missing {
@@ -73,6 +80,11 @@ func cover(ctx context.Context, list []*scenarios.Scenario, whole bool, o outsid
 	switch {
 	case code != scenarios.ExitOK:
 		return &exitError{code: code, err: fmt.Errorf("not every scenario passed"), hint: "pushcheck run shows what went wrong"}
+	case uncaught > 0:
+		return &exitError{
+			code: scenarios.ExitFailed, err: fmt.Errorf("%s caught by other invariants than their own", plural(uncaught, "broken pusher")),
+			hint: "pushcheck explain INVARIANT says what it demands",
+		}
 	case whole && unexplained > 0:
 		return &exitError{
 			code: scenarios.ExitFailed, err: fmt.Errorf("%s never struck", plural(unexplained, "fault")),
@@ -110,4 +122,35 @@ func coveredInvariants(o outside, reach *scenarios.Coverage) error {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\n", v.Name, v.Held, v.Known, v.Broken)
 	}
 	return table.Flush()
+}
+
+// coveredMistakes writes which invariants catch which broken pusher, and returns
+// how many are not caught by their own invariant alone.
+func coveredMistakes(ctx context.Context, o outside) (uncaught int, err error) {
+	fmt.Fprintln(o.stdout)
+	table := tabwriter.NewWriter(o.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "invariant\tbroken pusher\tcaught by\twhat it does")
+	list := scenarios.BrokenPushers()
+	for _, b := range list {
+		caught, err := b.Caught(ctx, false)
+		if err != nil {
+			return uncaught, fmt.Errorf("broken pusher %s: %w", b.Name, err)
+		}
+		by := strings.Join(caught, ", ")
+		switch {
+		case by == b.Invariant:
+			by = "it alone"
+		case by == "":
+			by = "none"
+			fallthrough
+		default:
+			uncaught++
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", b.Invariant, b.Name, by, b.Doc)
+	}
+	if err := table.Flush(); err != nil {
+		return uncaught, err
+	}
+	fmt.Fprintf(o.stdout, "\n%d of %s caught by their own invariant and by no other\n", len(list)-uncaught, plural(len(list), "broken pusher"))
+	return uncaught, nil
 }

@@ -87,11 +87,10 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	if err != nil {
 		return err
 	}
-	asked, err := f.as(list, foreign)
-	if err != nil {
+	if err := f.as(list); err != nil {
 		return err
 	}
-	if !asked && f.wholeLibrary(args) {
+	if f.wholeLibrary(args) {
 		foreign = nil
 	}
 	sink, finish, err := f.sinks(len(list), o)
@@ -115,6 +114,13 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	}
 	if err := writeHTML(f.html, scenarios.RunPage(summary.Results, list, f.selection.command("run", args))); err != nil {
 		return err
+	}
+	if ctx.Err() == nil {
+		w := o.stdout
+		if f.json {
+			w = o.stderr
+		}
+		shrinkFailed(ctx, summary, list, runner, w)
 	}
 	return verdict(ctx, summary, runErr, len(list), f)
 }
@@ -146,35 +152,34 @@ func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outsid
 	return r
 }
 
-// as makes every scenario push as --client says, and tells whether that is a client
-// of others.
-func (f runFlags) as(list []*scenarios.Scenario, foreign *scenarios.Foreign) (asked bool, err error) {
+// as makes every scenario push as --client says.
+func (f runFlags) as(list []*scenarios.Scenario) error {
 	if f.client == "" {
-		return false, nil
+		return nil
 	}
-	names := adapterNames(foreign.Adapters)
+	names := append(adapterNames(scenarios.BuiltinAdapters()), f.adapters...)
 	era, adapter := f.client, ""
 	if slices.Contains(names, f.client) {
 		era, adapter = "", f.client
 	} else if _, err := findEra(f.client); err != nil {
 		if near := nearest(f.client, names); near != "" {
-			return false, usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
+			return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
 		}
-		return false, err
+		return err
 	}
 	for i, s := range list {
 		changed := *s
 		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
 		list[i] = &changed
 	}
-	return adapter != "", nil
+	return nil
 }
 
 // wholeLibrary reports whether the built-in library was chosen as it stands: then
 // clients of others are left out, unless a flag asks for them.
 func (f runFlags) wholeLibrary(args []string) bool {
 	named := slices.DeleteFunc(append(slices.Clone(f.names), args...), func(name string) bool { return name == "all" })
-	return len(named) == 0 && len(f.require) == 0 && len(f.clients) == 0
+	return len(named) == 0 && f.client == "" && len(f.require) == 0 && len(f.clients) == 0
 }
 
 // sinks are the reports that the flags ask for. finish ends them.

@@ -77,7 +77,7 @@ func (c *SweepCell) cell() page.Cell {
 
 // summary says in a sentence what happened.
 func (c *SweepCell) summary() string {
-	text := c.Result.Ending
+	text := c.Result.Scrubbed().Ending
 	switch c.Verdict {
 	case SweepBroken, SweepUnknown:
 		return summaryOf(c.Result)

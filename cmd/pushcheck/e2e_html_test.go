@@ -172,7 +172,7 @@ func asExit(err error, exit **exec.ExitError) bool {
 func htmlPages(t *testing.T) map[string]string {
 	return map[string]string{
 		"sweep":  htmlPage(t, "sweep", "--client", "docker-20.10", "--fault", "reset", "--fault", "denied", "--fault", "commit-fake", "--fault", "corrupt", "--fault", "stall", "--fault", "location-downgrade"),
-		"matrix": htmlPage(t, "matrix", "upload", "auth", "--client", "docker-1.8", "--client", "docker-20.10", "--client", "best"),
+		"matrix": htmlPage(t, "matrix", "auth", "--client", "docker-1.8", "--client", "docker-20.10", "--client", "best"),
 		"run":    htmlPage(t, "run", "auth"),
 	}
 }

@@ -33,8 +33,9 @@ client that the file names, and shows how each came out: as a table, with --json
 as JSON, and with --html as one page that has behind each cell the wire, what the
 client said, what the registry holds and the command that runs it again.
 
-A scenario describes the way of its own client. Another one that ends as expected
-and breaks no invariant, but goes another way, "differs"; that is no failure.
+A scenario describes the way of its own client. Another one that breaks no
+invariant and comes at least as far, but on another way, "differs"; that is no
+failure.
 
 Exit codes: 0 nothing failed, 1 a cell failed, 3 the bench could not tell, 4
 nothing was selected.`,

@@ -70,7 +70,7 @@ func graphRows(e pusher.Era) []Row {
 	if e.Layers.Concurrency == 0 {
 		return rows
 	}
-	return append(rows, foreignRow(e), Row{Name: "indexes", Type: "P-391", Doc: "the graph has an image for one platform, and that is pushed"})
+	return append(rows, foreignRow(e), Row{Name: "indexes", Type: "", Doc: "the graph has an image for one platform, and that is pushed"})
 }
 
 // foreignRow says what becomes of layers that live elsewhere.
@@ -81,7 +81,7 @@ func foreignRow(e pusher.Era) Row {
 	case e.Layers.Foreign:
 		return Row{Name: "foreign layers", Type: "P-043", Doc: "are skipped"}
 	}
-	return Row{Name: "foreign layers", Type: "P-391", Doc: "are sent as any other"}
+	return Row{Name: "foreign layers", Type: "P-043", Doc: "are sent as any other"}
 }
 
 func formatWords(e pusher.Era) string {

@@ -2,6 +2,7 @@ package fakeregistry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -234,7 +235,25 @@ func (s *strike) delay(ctx context.Context, d time.Duration) error {
 	s.took(ctx)
 	own, link, done := s.dialling(ctx)
 	defer done()
-	return s.server().clock.Hold(own, link, d)
+	own, stop := orDeadline(own, ctx)
+	defer stop()
+	if err := s.server().clock.Hold(own, link, d); err != nil {
+		return context.Cause(own)
+	}
+	return nil
+}
+
+// orDeadline is requested, but ended too when a client's own limit on a dial ends
+// it. That the dial is cancelled is no such end: net/http does so, sooner or later,
+// once the request is over.
+func orDeadline(requested, dial context.Context) (context.Context, func()) {
+	both, cancel := context.WithCancelCause(requested)
+	stop := context.AfterFunc(dial, func() {
+		if errors.Is(dial.Err(), context.DeadlineExceeded) {
+			cancel(dial.Err())
+		}
+	})
+	return both, func() { stop(); cancel(nil) }
 }
 
 // Hold waits on the clock of the server that r came to, on behalf of the client,

@@ -54,7 +54,7 @@ func New(c Config) (*Client, error) {
 		c.Clock = clock.Real()
 	}
 	if c.Dial == nil {
-		c.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+		c.Dial = (&net.Dialer{}).DialContext
 	}
 	if c.Resolve == nil {
 		c.Resolve = systemResolve

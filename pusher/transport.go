@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTrippe
 		conf = conf.Clone()
 		conf.NextProtos = []string{"h2", "http/1.1"}
 	}
-	dial := c.config.Recorder.Dial(links.dialer(c.config.Dial))
+	dial := c.config.Recorder.Dial(links.dialer(limitedDial(c.config.Clock, c.config.Dial)))
 	base := &http.Transport{
 		DialContext:       dial,
 		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
@@ -56,6 +57,29 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTrippe
 
 // A dialFunc opens a connection.
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// limitedDial opens connections with docker's limit on the client's clock, whatever
+// dials (P-090). What it says of the limit is what a net.Dialer says of its own.
+func limitedDial(c clock.Clock, dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		limited, cancel := c.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		conn, err := dial(limited, network, addr)
+		if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+			return nil, &net.OpError{Op: "dial", Net: network, Addr: dialled(addr), Err: os.ErrDeadlineExceeded}
+		}
+		return conn, err
+	}
+}
+
+// dialled is an address as it was given.
+type dialled string
+
+// Network implements net.Addr.
+func (dialled) Network() string { return "tcp" }
+
+// String implements net.Addr.
+func (d dialled) String() string { return string(d) }
 
 // links are the connections to one endpoint. It tells the clock of every one, so
 // that virtual time knows who waits on it, and closes those that are left when

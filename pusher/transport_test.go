@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 )
@@ -68,5 +69,23 @@ func TestLinksCloseOnce(t *testing.T) {
 	}
 	if c.n != 1 {
 		t.Errorf("the clock heard %d times of the end of the link, want once", c.n)
+	}
+}
+
+// TestDialLimit: docker waits thirty seconds for a connection on the client's
+// clock, and says what net.Dialer says.
+func TestDialLimit(t *testing.T) {
+	t.Parallel()
+	v := clock.NewVirtual(clock.Epoch)
+	defer v.Work()()
+	dial := limitedDial(v, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return nil, v.Sleep(ctx, time.Hour)
+	})
+	_, err := dial(t.Context(), "tcp", "192.0.2.1:443")
+	if err == nil || err.Error() != "dial tcp 192.0.2.1:443: i/o timeout" {
+		t.Errorf("%v", err)
+	}
+	if took := v.Now().Sub(clock.Epoch); took != 30*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -53,7 +53,8 @@ type Config struct {
 	// it, for a bench that wants a client to make mistakes. It is called once for
 	// each endpoint that is tried.
 	Through func(next http.RoundTripper) http.RoundTripper
-	// Dial opens connections; nil is a net.Dialer with docker's limit of 30 s.
+	// Dial opens connections; nil is a net.Dialer. Docker's limit of 30 s on it is
+	// counted on Clock (P-090): when it ends ctx, Dial returns.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Resolve looks a registry's host up for the insecure decision (P-056); nil is
 	// the system's resolver.

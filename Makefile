@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self apart e2e fuzz fuzz-foreign golden bench cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self apart e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ golden: ## write the golden files anew and say what changed
 
 bench: ## what pushcheck promises of its speed and memory, beside its peers in the same run
 	$(GO) run ./internal/bench
+
+bench-peers: ## era best beside crane, oras, regctl and skopeo, which must be on PATH, as must docker-registry
+	$(GO) run ./internal/bench -peers
 
 cover: ## coverage by function, lowest first
 	$(GO) test -coverprofile=cover.out ./...

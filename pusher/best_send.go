@@ -48,8 +48,11 @@ const (
 	sendStep  = 1 << 20
 	sendAhead = 8 << 20
 	sendHeld  = 4 << 10 // of the end, until all is found right
-	hashStep  = 128 << 10
+	hashStep  = 64 << 10
 )
+
+// hashBlocks are what the hasher reads into.
+var hashBlocks = sync.Pool{New: func() any { return new([hashStep]byte) }}
 
 // A sending is bytes of a blob on their way past Read.
 type sending struct {
@@ -162,7 +165,9 @@ func (s *sending) copy(to int64) error {
 // hash hashes up to a position; when the sender gave up, only what was sent, so that
 // nothing is missing where another request goes on.
 func (s *sending) hash(to int64) {
-	block := make([]byte, hashStep)
+	lent := hashBlocks.Get().(*[hashStep]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer hashBlocks.Put(lent)
+	block := lent[:]
 	for {
 		s.mu.Lock()
 		for !s.ended && s.hashed < to && s.hashed-s.sent > sendAhead {

@@ -95,9 +95,6 @@ func (b *peerBench) registry(ctx context.Context, start func(context.Context, st
 		return err
 	}
 	defer func() { err = errors.Join(err, r.end()) }()
-	if err := b.meter.plain(r.host); err != nil {
-		return err
-	}
 	var large []measured
 	for _, spec := range []imageSpec{oneLarge, medium, manySmall} {
 		first, second, err := b.image(ctx, r, spec)
@@ -121,6 +118,9 @@ func (b *peerBench) image(ctx context.Context, r *peerRegistry, spec imageSpec) 
 	for round := range b.rounds + 1 {
 		for _, c := range b.clients {
 			if err := r.empty(ctx); err != nil {
+				return nil, nil, err
+			}
+			if err := b.meter.freshHome(r.host); err != nil {
 				return nil, nil, err
 			}
 			b.pushes++

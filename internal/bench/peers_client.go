@@ -101,8 +101,15 @@ func (m meter) run(ctx context.Context, args []string) (measured, error) {
 	return u, nil
 }
 
-// plain tells regctl that a host speaks plain HTTP.
-func (m meter) plain(host string) error {
+// freshHome makes clients forget what they pushed before, and tells regctl that a host
+// speaks plain HTTP.
+func (m meter) freshHome(host string) error {
+	if err := os.RemoveAll(m.home); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(m.home, 0o700); err != nil {
+		return err
+	}
 	data, err := json.Marshal(map[string]any{"hosts": map[string]any{host: map[string]string{"tls": "disabled", "hostname": host}}})
 	if err != nil {
 		return err

@@ -59,6 +59,9 @@ func choose(loaded []image.Loaded, to target, named string, all bool) (map[strin
 	default:
 		found = filter(loaded, func(l image.Loaded) bool { return l.Tag == tag })
 		if len(found) == 0 {
+			found = filter(loaded, func(l image.Loaded) bool { return !l.Artifact })
+		}
+		if len(found) == 0 {
 			found = loaded
 		}
 	}

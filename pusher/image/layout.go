@@ -124,6 +124,9 @@ func (l *layoutLoad) group(ctx context.Context, name string, descriptors []v1.De
 		img, err := l.image(ctx, c)
 		var absent *absentError
 		var refusal *notImageError
+		if errors.As(err, &refusal) {
+			img, err = l.artifact(ctx, c, refusal)
+		}
 		switch {
 		case errors.As(err, &refusal):
 			l.refused = append(l.refused, refusal.error)

@@ -80,7 +80,9 @@ func (s *Store) origins(id string) ([]Origin, error) {
 
 // refer adds the blobs that an origin needs.
 func (o Origin) refer(need map[digest.Digest]bool) {
-	need[o.Config.Digest] = true
+	if o.Config.Digest != "" { // an artifact may have none
+		need[o.Config.Digest] = true
+	}
 	if o.Manifest != nil {
 		need[o.Manifest.Digest] = true
 	}

@@ -101,7 +101,7 @@ type pretender struct {
 func pretendUpload(how string) error {
 	env := func(name string) string { return os.Getenv("PUSHCHECK_" + name) }
 	c := pretender{base: env("SCHEME") + "://" + env("HOST") + "/v2/" + env("REPOSITORY"), layout: env("LAYOUT"), anew: how == "anew"}
-	if pem, err := os.ReadFile(env("CA")); err == nil {
+	if pem, err := os.ReadFile(os.Getenv("PRETEND_CA")); err == nil {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem)
 		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}

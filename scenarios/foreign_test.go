@@ -27,6 +27,7 @@ func pretend(t *testing.T, how ...string) *Foreign {
 	a := Adapter{
 		Name: "pretend", Version: []string{self, "pretend-version"}, Push: append([]string{self, "pretend-push"}, how...),
 		Can:    []string{"v2", "oci", "basic", "tls", "ca"},
+		CA:     CAWay{Env: "PRETEND_CA"},
 		Errors: []Wording{{Code: "DENIED", Pattern: "shut the door"}},
 		Pushed: "pushed blob sha256:([0-9a-f]+)",
 	}
@@ -165,6 +166,18 @@ func TestAForeignClientsOutputIsBounded(t *testing.T) {
 	res := driven(t, pretend(t, "flood"), pretended+"expect: {result: failed}")
 	if n := len(res.Said); n > maxSaid+1 || res.Said[0] != "first" || res.Said[n-1] != "last" {
 		t.Errorf("%d lines, from %q to %q", n, res.Said[0], res.Said[n-1])
+	}
+}
+
+func TestABoundedTextKeepsItsEnds(t *testing.T) {
+	t.Parallel()
+	var text boundedText
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "line %d\n", i)
+	}
+	got := text.String()
+	if len(got) > keepHead+2*keepTail+100 || !strings.HasPrefix(got, "line 0\n") || !strings.HasSuffix(got, "\nline 99999\n") || !strings.Contains(got, "bytes left out") {
+		t.Errorf("%d bytes: %.20q … %q", len(got), got, got[len(got)-20:])
 	}
 }
 

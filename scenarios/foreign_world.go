@@ -201,7 +201,7 @@ func (f *foreignRun) serve(ctx context.Context, o *Foreign) error {
 	for name, value := range f.adapter.Env {
 		f.box.env[name] = f.box.fill(value)
 	}
-	own, cancel := context.WithCancel(ctx)
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it is asked to end before it is killed
 	cmd, out, err := f.box.command(own, call{argv: s.Run, dir: f.adapter.dir})
 	if err == nil {
 		err = cmd.Start()
@@ -237,7 +237,7 @@ func (f *foreignRun) serve(ctx context.Context, o *Foreign) error {
 // Limits of a service's beginning and end.
 const (
 	serviceStart = 30 * time.Second
-	serviceGrace = 5 * time.Second
+	serviceGrace = 20 * time.Second
 	servicePause = 50 * time.Millisecond // between two looks
 )
 

@@ -156,6 +156,9 @@ func listClients(ctx context.Context, f foreignFlags, asJSON bool, o outside) er
 // clientTable shows those that are here first.
 func clientTable(found []scenarios.Found, o outside) error {
 	table := tabwriter.NewWriter(o.stdout, 0, 0, 2, ' ', 0)
+	if slices.ContainsFunc(found, func(c scenarios.Found) bool { return c.Because == "" }) {
+		fmt.Fprintln(table, "CLIENT\tVERSION\tPROGRAM\tCAN")
+	}
 	for _, c := range found {
 		if c.Because == "" {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Adapter.Name, c.Version, c.Path, strings.Join(c.Adapter.Can, " "))
@@ -174,8 +177,8 @@ func clientTable(found []scenarios.Found, o outside) error {
 
 // scaffold is an adapter to begin with. It is itself a good one.
 const scaffold = `# How pushcheck drives NAME. Every word is one argument; nothing is given to a
-# shell. "pushcheck clients lint FILE" checks this file, "pushcheck explain adapter"
-# has every key and variable.
+# shell. "pushcheck clients lint FILE" checks this file, "pushcheck clients new
+# --help" lists the variables and what can: takes.
 client: NAME
 about: One sentence about it.
 get: how to install it
@@ -195,13 +198,28 @@ errors:
   TOOMANYREQUESTS: "(?i)too many requests"
 `
 
+// newClientsLong says what can stand in an adapter.
+func newClientsLong() string {
+	var b strings.Builder
+	b.WriteString(`new writes NAME.yaml into the working folder: an adapter with every usual part in
+it, to be changed until it fits. It never overwrites a file.
+
+The variables of its commands are:
+
+`)
+	for _, v := range scenarios.AdapterVariables() {
+		fmt.Fprintf(&b, "  ${%s}%s%s\n", v[0], strings.Repeat(" ", 12-len(v[0])), v[1])
+	}
+	b.WriteString("\nWhat it can do is some of: " + strings.Join(scenarios.AdapterAbilities(), ", ") + ".\n")
+	return b.String()
+}
+
 func newClientsNew(o outside) *cobra.Command {
 	return &cobra.Command{
 		Use:   "new NAME",
 		Short: "write a first adapter for a client of yours",
-		Long: `new writes NAME.yaml into the working folder: an adapter with every part in it,
-to be changed until it fits. It never overwrites a file.`,
-		Args: cobra.ExactArgs(1),
+		Long:  newClientsLong(),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := args[0]
 			if !regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`).MatchString(name) {

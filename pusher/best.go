@@ -30,6 +30,7 @@ func Best() Era {
 		Way:       WayBest,
 		Policy:    untilTLS,
 		Endpoints: []EndpointRule{{"https", V2}, {"http", V2}},
+		Names:     NameRules{Reference: plainReference},
 		Errors:    ErrorRules{Codes: errcode.Docker28(), Spoken: true},
 		Words: Words{
 			Refers:    "The push refers to repository [%[1]s]",

@@ -86,7 +86,10 @@ func New(c Config) (*Client, error) {
 func (c *Client) Push(ctx context.Context, repository, tag string, o Options) (*Result, error) {
 	defer c.config.Clock.Work()()
 	result := &Result{}
-	name, err := ParseName(repository)
+	name, err := c.config.Era.Names.Parse(repository)
+	if err == nil {
+		err = c.config.Era.Names.checkTag(tag)
+	}
 	if err != nil {
 		return result, err
 	}

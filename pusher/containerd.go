@@ -22,6 +22,7 @@ func Containerd() Era {
 		Endpoints:        []EndpointRule{{"https", V2}, {"http", V2}},
 		TokenTimeout:     time.Minute,
 		Token:            TokenRules{MinLifetime: time.Minute, AccessToken: true, Refresh: true, RegistryToken: true},
+		Names:            NameRules{Reference: plainReference},
 		Errors:           ErrorRules{Codes: errcode.Docker28(), Spoken: true},
 		Words: Words{
 			Refers:     "The push refers to repository [%[1]s]",

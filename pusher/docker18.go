@@ -57,6 +57,7 @@ func Docker19() Era {
 	e.Name = "docker-1.9"
 	e.UserAgent = "docker/1.9.1 go/go1.4.3 git-commit/a34a1d5 kernel/4.2.0 os/linux arch/amd64"
 	e.PushesToMirrors = false
+	e.Names.Labels = true
 	e.PingTimeout = 15 * time.Second
 	e.Words.InProgress = "push or pull %s is already in progress"
 	e.Words.Preparing, e.Words.Started, e.Words.Pushed = "Preparing", "Pushing", "Pushed"

@@ -15,6 +15,9 @@ const (
 	noProcess = "no such process"
 )
 
+// plainReference says what is wrong with a name, and nothing else.
+const plainReference = "%[2]w"
+
 const schema1Removed = "[DEPRECATED] support for pushing manifest v2 schema1 images has been removed. More information at https://docs.docker.com/registry/spec/deprecated-schema-v1/"
 
 const schema1Notice = "[DEPRECATION NOTICE] support for pushing manifest v2 schema1 images will be removed in an upcoming release. Please contact admins of the %s registry NOW to avoid future disruption. More information at https://docs.docker.com/registry/spec/deprecated-schema-v1/"
@@ -32,6 +35,7 @@ func Docker110() Era {
 		Token: TokenRules{
 			MinLifetime: 60 * time.Second, AccessToken: true, Decodes: true, MountScope: MountScopeKept, RegistryToken: true,
 		},
+		Names: NameRules{Reference: "Error parsing reference: %[1]q is not a valid repository/tag"},
 		Errors: ErrorRules{
 			Codes:      errcode.Docker110(),
 			Spoken:     true,
@@ -152,6 +156,7 @@ func Docker2010() Era {
 	e.UserAgent = "docker/20.10.24 go/go1.19.8 git-commit/5d6db84 kernel/5.10.0 os/linux arch/amd64 UpstreamClient(Docker-Client/20.10.24 \\(linux\\))"
 	e.Policy = Fallback{Codes: fallbackCodes(), StopText: noProcess, KeepsTLS: true}.Policy()
 	e.Endpoints = []EndpointRule{{"https", V2}, {"http", V2}}
+	e.Names.Reference = plainReference
 	e.Token.MountScope = MountScopeKnown
 	e.Errors.Details = map[int]errcode.ErrorCode{
 		http.StatusUnauthorized: "UNAUTHORIZED", http.StatusTooManyRequests: "TOOMANYREQUESTS", http.StatusForbidden: "DENIED",

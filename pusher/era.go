@@ -33,6 +33,7 @@ type Era struct {
 	// without, where a ping's challenges are looked up (P-131).
 	DefaultPorts bool
 
+	Names  NameRules
 	Errors ErrorRules
 	Words  Words
 	Upload UploadStyle

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	grammar "github.com/distribution/reference"
 )
 
 // officialIndex is the registry of names without a host (P-050).
@@ -21,7 +23,15 @@ type Name struct {
 // ParseName takes a repository's name apart.
 //
 // Errors: docker 1.8's, in its words (P-052, P-053).
-func ParseName(repository string) (Name, error) {
+func ParseName(repository string) (Name, error) { return NameRules{}.Parse(repository) }
+
+// Parse takes a repository's name apart as an era reads it.
+//
+// Errors: that era's, in its words.
+func (r NameRules) Parse(repository string) (Name, error) {
+	if r.Reference != "" {
+		return r.reference(repository)
+	}
 	if strings.Contains(repository, "://") {
 		return Name{}, errors.New(`Invalid repository name (ex: "registry.domain.tld/myrepos")`) //nolint:staticcheck,revive // docker's words
 	}
@@ -32,12 +42,17 @@ func ParseName(repository string) (Name, error) {
 	if strings.HasPrefix(index, "-") || strings.HasSuffix(index, "-") {
 		return Name{}, fmt.Errorf("Invalid index name (%s). Cannot begin or end with a hyphen.", index) //nolint:staticcheck,revive // docker's words
 	}
-	if err := validateRemote(remote); err != nil {
+	if err := r.validateRemote(remote); err != nil {
 		return Name{}, err
 	}
+	return nameOf(index, remote), nil
+}
+
+// nameOf is the name of a repository on a registry (P-054, P-055).
+func nameOf(index, remote string) Name {
 	if index != officialIndex {
 		full := index + "/" + remote
-		return Name{Index: index, Local: full, Remote: remote, Canonical: full}, nil
+		return Name{Index: index, Local: full, Remote: remote, Canonical: full}
 	}
 	local := strings.TrimPrefix(remote, "library/")
 	n := Name{Index: index, Local: local, Remote: local, Official: !strings.Contains(local, "/")}
@@ -45,7 +60,7 @@ func ParseName(repository string) (Name, error) {
 		n.Remote = "library/" + local
 	}
 	n.Canonical = index + "/" + n.Remote
-	return n, nil
+	return n
 }
 
 // splitName tells a registry's host from the rest (P-051).
@@ -58,7 +73,7 @@ func splitName(repository string) (index, remote string) {
 }
 
 // validateRemote checks the part after the host (P-052, P-053).
-func validateRemote(remote string) error {
+func (r NameRules) validateRemote(remote string) error {
 	if isImageID(remote) {
 		return fmt.Errorf("Invalid repository name (%s), cannot specify 64-byte hexadecimal strings", remote) //nolint:staticcheck,revive // docker's words
 	}
@@ -69,8 +84,8 @@ func validateRemote(remote string) error {
 		return errors.New("repository name must not be more than 255 characters")
 	}
 	for part := range strings.SplitSeq(remote, "/") {
-		if !validComponent(part) {
-			return fmt.Errorf("repository name component must match %q", componentPattern)
+		if !r.validComponent(part) {
+			return fmt.Errorf("repository name component must match %q", r.pattern())
 		}
 	}
 	return nil
@@ -81,21 +96,59 @@ func isImageID(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// componentPattern is the rule for a component, as the error shows it (P-053).
-const componentPattern = `[a-z0-9]+(?:[._-][a-z0-9]+)*`
+// The rules for a component, as the error shows them: of docker 1.8, and of 1.9,
+// which takes any number of hyphens inside a label (P-053).
+const (
+	componentPattern = `[a-z0-9]+(?:[._-][a-z0-9]+)*`
+	labelPattern     = `[a-z0-9](?:-*[a-z0-9])*(?:[._][a-z0-9](?:-*[a-z0-9])*)*`
+)
 
-// validComponent matches the whole of s against componentPattern.
-func validComponent(s string) bool {
-	separated := true // whether the next byte must be a letter or a digit
+func (r NameRules) pattern() string {
+	if r.Labels {
+		return labelPattern
+	}
+	return componentPattern
+}
+
+// validComponent matches the whole of s against the pattern.
+func (r NameRules) validComponent(s string) bool {
+	var last byte // the one before, 0 at the beginning
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
-			separated = false
-		case (c == '.' || c == '_' || c == '-') && !separated:
-			separated = true
+		case c == '-' && r.Labels && last == '-':
+		case (c == '.' || c == '_' || c == '-') && last != 0 && !isSeparator(last):
 		default:
 			return false
 		}
+		last = s[i]
 	}
-	return !separated
+	return last != 0 && !isSeparator(last)
+}
+
+func isSeparator(c byte) bool { return c == '.' || c == '_' || c == '-' }
+
+// reference takes a name apart by the grammar that all have shared since docker
+// 1.10 (P-016, P-053).
+func (r NameRules) reference(repository string) (Name, error) {
+	named, err := grammar.ParseNormalizedNamed(repository)
+	if err == nil && !grammar.IsNameOnly(named) {
+		err = grammar.ErrReferenceInvalidFormat
+	}
+	if err != nil {
+		return Name{}, fmt.Errorf(r.Reference, repository, err)
+	}
+	return nameOf(grammar.Domain(named), grammar.Path(named)), nil
+}
+
+// checkTag tells what is wrong with a tag. Docker 1.8 and 1.9 never look (P-016).
+func (r NameRules) checkTag(tag string) error {
+	if r.Reference == "" || tag == "" || isDigestReference(tag) {
+		return nil
+	}
+	named, err := grammar.WithName("any")
+	if err == nil {
+		_, err = grammar.WithTag(named, tag)
+	}
+	return err
 }

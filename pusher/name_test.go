@@ -1,6 +1,7 @@
 package pusher
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -78,5 +79,47 @@ func TestParseNameErrors(t *testing.T) {
 	}
 	if _, err := ParseName("a/" + strings.Repeat("b", 253)); err != nil {
 		t.Errorf("255 characters: %v", err)
+	}
+}
+
+// TestLaterNames: docker 1.9 takes hyphens in a row, 1.10 and later the grammar of
+// references, each with words of its own.
+func TestLaterNames(t *testing.T) {
+	t.Parallel()
+	hex := strings.Repeat("0123456789abcdef", 4)
+	for _, tt := range []struct {
+		era        Era
+		name, want string // "" is none wrong
+	}{
+		{Docker18(), "localhost/a--b", `repository name component must match "[a-z0-9]+(?:[._-][a-z0-9]+)*"`},
+		{Docker19(), "localhost/a--b", ""},
+		{Docker19(), "localhost/a-", "repository name component must match \"" + labelPattern + "\""},
+		{Docker19(), "localhost/a.-b", "repository name component must match \"" + labelPattern + "\""},
+		{Docker19(), "localhost/a__b", "repository name component must match \"" + labelPattern + "\""},
+		{Docker110(), "localhost/a__b", ""},
+		{Docker110(), "localhost/a---b", ""},
+		{Docker110(), "localhost/A", `Error parsing reference: "localhost/A" is not a valid repository/tag`},
+		{Docker113(), "localhost/a:b", `Error parsing reference: "localhost/a:b" is not a valid repository/tag`},
+		{Docker2010(), "localhost/A", "invalid reference format: repository name (A) must be lowercase"},
+		{Docker28(), "localhost/a_", "invalid reference format"},
+		{Docker28(), hex, "invalid repository name (" + hex + "), cannot specify 64-byte hexadecimal strings"},
+		{Containerd(), "127.0.0.1:5000/lib/app", ""},
+		{Best(), "ubuntu", ""},
+	} {
+		got, err := tt.era.Names.Parse(tt.name)
+		if said := fmt.Sprint(err); err != nil && said != tt.want || err == nil && tt.want != "" {
+			t.Errorf("%s, %s: %v, want %s", tt.era.Name, tt.name, err, tt.want)
+		}
+		if old, oldErr := ParseName(tt.name); err == nil && oldErr == nil && got != old {
+			t.Errorf("%s, %s: %+v, and docker 1.8 has %+v", tt.era.Name, tt.name, got, old)
+		}
+	}
+	for tag, want := range map[string]string{"v1": "<nil>", "": "<nil>", "a b": "invalid tag format", "sha256:0": "<nil>"} {
+		if err := Docker28().Names.checkTag(tag); fmt.Sprint(err) != want {
+			t.Errorf("tag %q: %v, want %s", tag, err, want)
+		}
+		if err := Docker18().Names.checkTag(tag); err != nil {
+			t.Errorf("docker 1.8 looks at tag %q: %v", tag, err)
+		}
 	}
 }

@@ -27,6 +27,15 @@ type StreamStyle struct {
 	DropsTotal bool
 }
 
+// A NameRules is which names an era takes for a repository's. The zero value is
+// docker 1.8's (P-053).
+type NameRules struct {
+	Labels bool // docker 1.9's: hyphens may follow one another
+	// Reference takes the grammar of references (P-016) and says with this what is no
+	// name: operands are the name and what is wrong with it.
+	Reference string
+}
+
 // Words are what an era says to its user. Each is a format with the operands
 // that are named.
 type Words struct {

@@ -102,11 +102,26 @@ func Ornery(seed uint64, names ...string) (Quirks, error) {
 		}
 	}
 	for i, o := range OddityList() {
-		chance := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // chance that must repeat
-		chosen := chance.IntN(2) == 0
-		if slices.Contains(names, o.Name) || len(names) == 0 && chosen {
+		if chance, chosen := draw(seed, i); slices.Contains(names, o.Name) || len(names) == 0 && chosen {
 			o.set(&q, chance)
 		}
 	}
 	return q, nil
+}
+
+// draw is the chance of oddity i, and whether the seed chooses it.
+func draw(seed uint64, i int) (chance *rand.Rand, chosen bool) {
+	chance = rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // chance that must repeat
+	return chance, chance.IntN(2) == 0
+}
+
+// Oddities are those that Ornery turns on for a seed and names.
+func Oddities(seed uint64, names ...string) []Oddity {
+	var list []Oddity
+	for i, o := range OddityList() {
+		if _, chosen := draw(seed, i); slices.Contains(names, o.Name) || len(names) == 0 && chosen {
+			list = append(list, o)
+		}
+	}
+	return list
 }

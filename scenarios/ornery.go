@@ -7,6 +7,12 @@ import (
 	"github.com/pushcheck/pushcheck/fakeregistry"
 )
 
+// An Oddity is one way in which a registry is lawful and difficult.
+type Oddity = fakeregistry.Oddity
+
+// OddityNames are the names of all oddities.
+func OddityNames() []string { return fakeregistry.OddityNames() }
+
 // ornery reads what makes a registry of our own difficult: true for what the seed
 // chooses, or the names of its oddities.
 func (d *decoder) ornery(n *node) []string {

@@ -27,6 +27,11 @@ var units = [...]unit{
 	{"B", 1},
 }
 
+// ParseSize reads a size as scenario files write it: "1MiB", "64 KiB", "4096".
+//
+// Errors: what it should have been.
+func ParseSize(text string) (bytes int64, err error) { return parseSize(text) }
+
 // parseSize reads "1MiB", "64 KiB", "1.5MB" or "4096", in bytes.
 func parseSize(s string) (int64, error) {
 	number, factor := strings.TrimSpace(s), 1.0

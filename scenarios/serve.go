@@ -12,6 +12,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
+	"github.com/pushcheck/pushcheck/internal/report"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -25,6 +26,8 @@ type ServeOptions struct {
 	// Observe, when not nil, is called with each exchange of the first registry as
 	// it ends, one call at a time.
 	Observe func(wire.Exchange)
+	// Limits bound what clients can make each registry keep; the zero value does not.
+	Limits  Limits
 	Log     *slog.Logger // the registries' decisions; nil discards
 	TempDir string       // where the scenario's image lives; "" is the system's
 }
@@ -34,15 +37,24 @@ type ServeOptions struct {
 type Served struct {
 	Registries []ServedRegistry // in the scenario's order
 
+	world *world
 	close func() error
 }
 
+// Limits bound what clients can make a registry keep.
+type Limits = fakeregistry.Limits
+
 // A ServedRegistry is what a client needs to know of one registry.
 type ServedRegistry struct {
-	Kind  string            // KindV2, …
-	URL   string            // "http://127.0.0.1:40312"
-	CA    []byte            // the certificate authority, PEM; nil without TLS
-	Users map[string]string // name → password; nil when nobody is asked
+	Kind string // KindV2, …
+	// Upstream is the registry that this one stands in front of; "" for one of the
+	// bench's own.
+	Upstream string
+	// Oddities are those of an ornery registry, each with its sentence.
+	Oddities []Oddity
+	URL      string            // "http://127.0.0.1:40312"
+	CA       []byte            // the certificate authority, PEM; nil without TLS
+	Users    map[string]string // name → password; nil when nobody is asked
 	// Server is the registry itself, for its trace and its faults.
 	Server *fakeregistry.Server
 }
@@ -65,6 +77,7 @@ func Serve(ctx context.Context, s *Scenario, o ServeOptions) (*Served, error) {
 	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), served: clock.Real(), dir: dir, log: &logBuffer{}}
 	w.working = w.clock.Work()
 	configure := func(host int, c *fakeregistry.Config) {
+		c.Limits = o.Limits
 		if host == 0 {
 			c.Listen, c.Expose, c.Observe = o.Listen, o.Expose, o.Observe
 		}
@@ -79,17 +92,26 @@ func Serve(ctx context.Context, s *Scenario, o ServeOptions) (*Served, error) {
 	if err := w.start(log, changes{config: configure}); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	served := &Served{close: sync.OnceValue(w.close)}
+	if err := w.reachable(ctx); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	served := &Served{world: w, close: sync.OnceValue(w.close)}
 	for _, h := range w.hosts {
-		served.Registries = append(served.Registries, servedRegistry(h))
+		served.Registries = append(served.Registries, servedRegistry(h, seed))
 	}
 	return served, nil
 }
 
-func servedRegistry(h *host) ServedRegistry {
+func servedRegistry(h *host, seed uint64) ServedRegistry {
 	r := ServedRegistry{Kind: h.spec.Kind, URL: h.server.URL(), CA: h.server.CAPEM(), Server: h.server}
 	if r.Kind == "" {
 		r.Kind = KindV2
+	}
+	if p, ok := h.registry.(*fakeregistry.Proxy); ok {
+		r.Upstream = p.Upstream()
+	}
+	if h.spec.Ornery != nil {
+		r.Oddities = fakeregistry.Oddities(seed, h.spec.Ornery...)
 	}
 	if h.spec.Auth != "" {
 		r.Users = maps.Clone(h.spec.Users)
@@ -98,6 +120,19 @@ func servedRegistry(h *host) ServedRegistry {
 		}
 	}
 	return r
+}
+
+// Struck is how often each fault of the scenario struck, in its order.
+func (s *Served) Struck() []report.Count {
+	var list []report.Count
+	for _, d := range s.world.declared {
+		n := 0
+		if counts := d.host.server.Struck(); d.index < len(counts) {
+			n = counts[d.index]
+		}
+		list = append(list, report.Count{Fault: faultTitle(d.fault), Times: n})
+	}
+	return list
 }
 
 // Idle names the faults that have not struck and were not optional.

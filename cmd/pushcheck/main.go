@@ -12,8 +12,10 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+	ctx, broken := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer broken() // and not before: who reads no more must not end what tidies up
 	os.Exit(run(ctx, os.Args[1:], outside{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		env: os.LookupEnv, terminal: terminal,

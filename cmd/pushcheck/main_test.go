@@ -38,8 +38,10 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": scriptServe, "dockerconfig": scriptDockerConfig, "exits": scriptExits, "interrupt": scriptInterrupt,
+			"proxy": scriptProxy, "ended": scriptEnded, "hangup": scriptHangup, "unread": scriptUnread,
 		},
 		Setup: func(env *testscript.Env) error {
+			env.Values[runningKey{}] = map[string]*running{}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("APP", app)
 			env.Setenv("EXAMPLES", examples)
@@ -113,6 +115,10 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 // scriptInterrupt starts a command, interrupts it once its output has a line that
 // matches, and demands how it ends: interrupt CODE REGEX COMMAND…
 func scriptInterrupt(ts *testscript.TestScript, neg bool, args []string) {
+	interrupted(ts, neg, args, os.Interrupt)
+}
+
+func interrupted(ts *testscript.TestScript, neg bool, args []string, signal os.Signal) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: interrupt CODE REGEX COMMAND…")
 	}
@@ -139,7 +145,7 @@ func scriptInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	go func() {
 		if <-seen {
-			_ = cmd.Process.Signal(os.Interrupt)
+			_ = cmd.Process.Signal(signal)
 		}
 	}()
 	_ = cmd.Wait()

@@ -21,9 +21,9 @@ import (
 )
 
 type serveFlags struct {
-	registry, scenario, listen, auth, user, passwordFile, ca string
-	tls, expose                                              bool
-	seed                                                     uint64
+	registry, scenario, listen, auth, user, passwordFile, ca, ornery, maxBytes string
+	tls, expose                                                                bool
+	seed                                                                       uint64
 }
 
 var registryKinds = []string{scenarios.KindV2, scenarios.KindFake, scenarios.KindV1, scenarios.KindBoth}
@@ -35,8 +35,17 @@ func newServe(o outside) *cobra.Command {
 		Short: "serve one of the bench's registries, with the faults of a scenario, for any client",
 		Long: `serve starts a registry on loopback, prints what a client needs to know of it, and
 logs each exchange until it is interrupted. With --scenario it is the registry of
-that file, with its faults; the flags say otherwise where they are given.`,
+that file, with its faults; the flags say otherwise where they are given.
+
+With --ornery it is lawful and difficult: about half of the oddities below, which
+--seed chooses, or those that are named.
+
+` + oddities() + `
+It keeps what is pushed in memory, up to --max-bytes, and takes ` + fmt.Sprint(maxConnections) + ` connections and
+` + fmt.Sprint(maxSessions) + ` upload sessions at once. A client that is silent for ` + maxIdle.String() + ` in the middle of a request, or
+after one, is let go.`,
 		Example: `  pushcheck serve --registry v1
+  pushcheck serve --ornery=relative-location,min-chunk
   pushcheck serve --scenario upload/reset-once --listen 127.0.0.1:5000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, o) },
@@ -51,8 +60,12 @@ that file, with its faults; the flags say otherwise where they are given.`,
 	flags.StringVar(&f.passwordFile, "password-file", "", "read that user's password from this `FILE`; s3cret unless given")
 	flags.BoolVar(&f.tls, "tls", false, "speak TLS, with a certificate authority made for this run")
 	flags.StringVar(&f.ca, "write-ca", "", "with TLS, write the authority's certificate to this `FILE`; a temporary one unless given")
-	flags.Uint64Var(&f.seed, "seed", 1, "of faults that use chance")
+	flags.Uint64Var(&f.seed, "seed", 1, "of faults that use chance, and of --ornery")
+	flags.StringVar(&f.ornery, "ornery", "", "be lawful and difficult, in the ways that the seed chooses or in these `ODDITIES`, with commas between; implies --registry fake")
+	flags.Lookup("ornery").NoOptDefVal = drawn
+	flags.StringVar(&f.maxBytes, "max-bytes", "1GiB", "keep at most this `SIZE` of blobs, manifests and open uploads; more is refused as by a full disk")
 	_ = cmd.RegisterFlagCompletionFunc("registry", fixed(registryKinds...))
+	_ = cmd.RegisterFlagCompletionFunc("ornery", fixed(scenarios.OddityNames()...))
 	_ = cmd.RegisterFlagCompletionFunc("auth", fixed("basic", "bearer"))
 	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
 	return cmd
@@ -63,8 +76,14 @@ func serve(ctx context.Context, f serveFlags, o outside) error {
 	if err != nil {
 		return err
 	}
+	most, err := scenarios.ParseSize(f.maxBytes)
+	if err != nil {
+		return usage("", "--max-bytes: %v", err)
+	}
 	log := &exchangeLog{w: o.stdout}
-	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show})
+	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{
+		Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show, Limits: limits(most, ""),
+	})
 	if err != nil {
 		return broken("--listen takes another address, --expose one that other machines can reach", err)
 	}
@@ -86,8 +105,8 @@ func serve(ctx context.Context, f serveFlags, o outside) error {
 	return nil
 }
 
-// scene is the scenario to serve: one from a file, with what the flags change.
-func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
+// load reads the scenario that is named; without one it is empty.
+func (f serveFlags) load(o outside) (*scenarios.Scenario, error) {
 	s := &scenarios.Scenario{ID: "serve", Title: "serve"}
 	if f.scenario != "" {
 		loader := scenarios.Loader{Files: scenarios.Dir(""), Env: o.env}
@@ -103,6 +122,15 @@ func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
 			return nil, usage("choose one of "+strings.Join(ids, ", "), "--scenario %s is %s; serve takes one", f.scenario, plural(len(list), "scenario"))
 		}
 		s = list[0]
+	}
+	return s, nil
+}
+
+// scene is the scenario to serve: one from a file, with what the flags change.
+func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
+	s, err := f.load(o)
+	if err != nil {
+		return nil, err
 	}
 	registry := scenarios.Registry{}
 	if len(s.Registries) > 0 {
@@ -121,6 +149,9 @@ func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
 		registry.Auth = f.auth
 	}
 	registry.TLS = registry.TLS || f.tls
+	if err := f.beOrnery(&registry); err != nil {
+		return nil, err
+	}
 	if err := f.users(&registry); err != nil {
 		return nil, err
 	}
@@ -157,7 +188,14 @@ func (f serveFlags) users(r *scenarios.Registry) error {
 func (f serveFlags) announce(s *scenarios.Scenario, served *scenarios.Served, o outside) (remove func(), err error) {
 	remove = func() {}
 	for i, r := range served.Registries {
-		fmt.Fprintf(o.stdout, "registry  %s (%s)\n", r.URL, r.Kind)
+		kind := r.Kind
+		if r.Upstream != "" {
+			kind = "in front of " + r.Upstream
+		}
+		fmt.Fprintf(o.stdout, "registry  %s (%s)\n", r.URL, kind)
+		for _, odd := range r.Oddities {
+			fmt.Fprintf(o.stdout, "ornery    %s: %s\n", odd.Name, odd.Doc)
+		}
 		for _, user := range slices.Sorted(maps.Keys(r.Users)) {
 			password := "of " + f.passwordFile
 			if f.passwordFile == "" {
@@ -196,16 +234,26 @@ type exchangeLog struct {
 	w     io.Writer
 	ready bool
 	early []wire.Exchange // ended before the announcement was out
+	total int
+}
+
+// count is how many exchanges there were.
+func (l *exchangeLog) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
 }
 
 func (l *exchangeLog) show(e wire.Exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ready {
+	l.total++
+	if !l.ready && len(l.early) < rememberedFew {
 		l.early = append(l.early, e)
-		return
 	}
-	l.write(e)
+	if l.ready {
+		l.write(e)
+	}
 }
 
 func (l *exchangeLog) open() {

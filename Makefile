@@ -41,8 +41,8 @@ self: ## the conformance checks against the bench's own registries, and every ch
 apart: ## the scenarios of each era against every other era
 	$(GO) test -count=1 -run TestErasAreApart ./scenarios -full
 
-e2e: ## pushcheck against Debian's docker-registry, with docker, skopeo, umoci and crane; all must be installed
-	$(GO) test -tags e2e -count=1 -run 'TestE2E' -v ./cmd/pushcheck
+e2e: ## pushcheck with the programs of others that .ci/run installs; all of them must be there
+	$(GO) test -tags e2e -count=1 -timeout 20m -run 'TestE2E' -v ./cmd/pushcheck
 
 fuzz: ## every fuzz target for FUZZTIME (default 20s)
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \

@@ -19,6 +19,13 @@ func isIndex(mediaType string) bool {
 	return mediaType == v1.MediaTypeImageIndex || mediaType == mediaList
 }
 
+// isManifest tells whether a media type is one that goes to /manifests/. What says
+// nothing is taken for a manifest.
+func isManifest(mediaType string) bool {
+	return mediaType == "" || isIndex(mediaType) || mediaType == v1.MediaTypeImageManifest || mediaType == mediaSchema2 ||
+		mediaType == "application/vnd.oci.artifact.manifest.v1+json"
+}
+
 // maxDepth is how deep indexes may lie in each other.
 const maxDepth = 16
 
@@ -93,6 +100,10 @@ func storedTree(job *Job, d image.Descriptor, depth int) (*bestImage, error) {
 	for _, child := range doc.Manifests {
 		if depth == maxDepth {
 			return nil, fmt.Errorf("index %s: indexes lie more than %d deep in each other", d.Digest, maxDepth)
+		}
+		if !isManifest(child.MediaType) { // a cache of buildkit lists its layers so
+			img.add(storedBlob(job, child))
+			continue
 		}
 		p := part{Descriptor: child}
 		if job.Images.HasBlob(child.Digest) {

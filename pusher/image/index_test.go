@@ -43,7 +43,7 @@ func manyForm(t testing.TB) (f files, index string) {
 		"schemaVersion": 2, "mediaType": ociManifest, "artifactType": "application/vnd.example", "subject": descriptor(ociManifest, amd),
 		"config": descriptor("application/vnd.oci.empty.v1+json", "{}"), "layers": list{descriptor("text/plain", "sbom")},
 	})
-	for _, body := range []string{statement, statementConfig, attestation, artifact, "{}", "sbom"} {
+	for _, body := range []string{statement, statementConfig, attestation, artifact, "{}", "sbom", "a cache of buildkit lists its layers"} {
 		f[blobName(body)] = body
 	}
 	inner := jsonOf(t, obj{"schemaVersion": 2, "mediaType": ociIndex, "manifests": list{descriptor(ociManifest, artifact)}})
@@ -53,7 +53,10 @@ func manyForm(t testing.TB) (f files, index string) {
 	about["annotations"] = obj{"vnd.docker.reference.type": "attestation-manifest"}
 	index = jsonOf(t, obj{
 		"schemaVersion": 2, "mediaType": ociIndex, "annotations": obj{"org.example": "index"},
-		"manifests": list{descriptor(ociManifest, arm), about, descriptor(ociManifest, amd), descriptor(ociIndex, inner), descriptor(ociManifest, "lost")},
+		"manifests": list{
+			descriptor(ociManifest, arm), about, descriptor(ociManifest, amd), descriptor(ociIndex, inner), descriptor(ociManifest, "lost"),
+			descriptor(ociLayer, "a cache of buildkit lists its layers"),
+		},
 	})
 	f[blobName(index)] = index
 	return f.index(t, named(descriptor(ociIndex, index), "lib/app:many")), index

@@ -164,7 +164,8 @@ func (l *layoutLoad) pick(images []layoutImage, ref refName) error {
 func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *[]candidate) error {
 	d := c.descriptor
 	if !isIndex(d.MediaType) {
-		if !isAttestation(d) {
+		blob := !c.direct && d.MediaType != "" && !namesContent(d.MediaType) // a cache of buildkit lists its layers so
+		if !isAttestation(d) && !blob {
 			*into = append(*into, c)
 		}
 		return nil

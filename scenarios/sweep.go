@@ -58,7 +58,8 @@ func SweepGrounds() []SweepGround {
 	}
 }
 
-// A SweepStep is one request of a clean push.
+// A SweepStep is one request of a clean push, or a connection on which there was
+// none: docker tries TLS where the registry has none.
 type SweepStep struct {
 	Op   wire.Op
 	Nth  int    // among those of its operation, from 1
@@ -236,11 +237,18 @@ func stepsOf(clean Result) []SweepStep {
 		if l.Event != "" {
 			continue
 		}
-		counts[l.Op]++
-		step := SweepStep{Op: l.Op, Nth: counts[l.Op], What: l.What, Place: len(list) + 1}
+		op := l.Op
+		if l.Broken && l.Status == 0 { // no registry saw it: a connection, and that is all
+			op = wire.OpConnect
+		}
+		counts[op]++
+		step := SweepStep{Op: op, Nth: counts[op], What: l.What, Place: len(list) + 1}
 		if l.Conn > 0 && !conns[l.Conn] {
 			conns[l.Conn] = true
 			step.Connect = len(conns)
+		}
+		if op == wire.OpConnect {
+			step.Nth, step.What = len(conns), "for "+string(l.Op)
 		}
 		if strings.HasPrefix(string(l.Op), "blob.") || strings.HasPrefix(string(l.Op), "upload.") {
 			step.What = contentName(step.What)

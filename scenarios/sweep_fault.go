@@ -19,6 +19,7 @@ func sweepFault(k fakeregistry.Kind, at SweepStep) *Fault {
 			if at.Connect > 0 {
 				op, nth = wire.Op(p.Op), at.Connect
 			}
+		case at.Op == wire.OpConnect:
 		case p.Op == string(wire.OpEvent), p.MatchOp(at.Op):
 			op = at.Op
 		}

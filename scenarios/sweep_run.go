@@ -59,7 +59,34 @@ func (r *Runner) sweep(ctx context.Context, rep *SweepReport, ground SweepGround
 		err = w.run(ctx, again, waivers)
 	}
 	w.drop()
+	if err == nil {
+		err = w.shrink(ctx)
+	}
 	return err
+}
+
+// maxShrunk bounds how many broken cells of a sweep are shrunk.
+const maxShrunk = 20
+
+// shrink puts a smaller scenario that fails alike in the place of those that are
+// offered for broken cells, where the client is an era: it takes many pushes.
+func (w *sweeping) shrink(ctx context.Context) error {
+	own := *w.runner
+	own.Done = nil
+	for i, c := range w.Breaks() {
+		list, err := Decode(c.Name, []byte(c.Text))
+		if err != nil || i == maxShrunk || foreignClient(list[0].Client) {
+			break
+		}
+		small, err := own.Shrink(ctx, list[0], own.firstSeed(list[0]))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil: // else it fails no longer, and stays as it is
+			c.Text = string(small.Source)
+		}
+	}
+	return nil
 }
 
 // run runs cells, with waivers where there are any.

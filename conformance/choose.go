@@ -22,6 +22,7 @@ type Profile struct {
 func Profiles() []Profile {
 	docker := []string{"ping", "auth", "blob", "mono", "mount", "dig", "man", "err", "sec", "http"}
 	dockerToo := []string{"chunk-01", "chunk-02", "chunk-19", "chunk-20", "tag-01", "tag-02", "tag-11", "tag-12", "tag-15", "conc-01", "conc-08"}
+	later := []string{"mono-17", "man-28", "dig-07"} // than 1.0
 	costly := []string{"blob-13", "sec-11"} // and no part of a push
 	oci := []string{"ping", "blob", "mono", "chunk", "mount", "dig", "man", "tag", "del", "err"}
 	return []Profile{
@@ -29,7 +30,7 @@ func Profiles() []Profile {
 			return (slices.Contains(docker, c.Group()) || slices.Contains(dockerToo, c.ID)) && !slices.Contains(costly, c.ID)
 		}},
 		{"oci-1.0", "what the OCI distribution specification 1.0 demands and recommends", func(c *Check) bool {
-			return slices.Contains(oci, c.Group()) && !c.Silent && !strings.HasPrefix(c.Spec, "docker")
+			return slices.Contains(oci, c.Group()) && !c.Silent && !strings.HasPrefix(c.Spec, "docker") && !slices.Contains(later, c.ID)
 		}},
 		{"oci-1.1", "the same of 1.1: with referrers", func(c *Check) bool {
 			return (slices.Contains(oci, c.Group()) || c.Group() == "ref") && !c.Silent && !strings.HasPrefix(c.Spec, "docker")
@@ -105,16 +106,21 @@ func (o Options) require(wanted map[*Check]bool, c *Check) {
 	}
 }
 
-// profile is what the profile holds: docker-push when none is named, or all
-// checks when some are named.
+// profileName is the profile's: docker-push when none is named, or all when checks
+// are.
+func (o Options) profileName() string {
+	switch {
+	case o.Profile != "":
+		return o.Profile
+	case len(o.Run) > 0:
+		return "all"
+	}
+	return "docker-push"
+}
+
+// profile is what the profile holds.
 func (o Options) profile() (func(*Check) bool, error) {
-	name := o.Profile
-	if name == "" && len(o.Run) > 0 {
-		name = "all"
-	}
-	if name == "" {
-		name = "docker-push"
-	}
+	name := o.profileName()
 	var names []string
 	for _, p := range Profiles() {
 		if p.Name == name {

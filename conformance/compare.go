@@ -26,7 +26,7 @@ type RecordedVerdict struct {
 }
 
 // ErrRecorded says that something is no report that can be compared.
-var ErrRecorded = errors.New("no report of pushcheck conformance --json")
+var ErrRecorded = errors.New("no report of pushcheck conformance")
 
 // recordedLimit is how large a report may be, in bytes.
 const recordedLimit = 256 << 20

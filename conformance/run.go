@@ -58,7 +58,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	report := &Report{Target: t.URL, Profile: o.Profile, Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: append(secretsOf(t), r.keys.secrets()...)}
+	report := &Report{Target: t.URL, Profile: o.profileName(), Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: append(secretsOf(t), r.keys.secrets()...)}
 	report.Requests, report.Bytes = r.manners.spent()
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)

@@ -164,7 +164,7 @@ func TestLawfulHTTP(t *testing.T) {
 	t.Parallel()
 	redirect := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if wire.ParseRoute(r.Method, r.URL).Op == wire.OpBlobGet && !strings.HasPrefix(r.URL.Path, "/storage") {
+			if wire.ParseRoute(r.Method, r.URL).Op == wire.OpBlobGet && !strings.HasPrefix(r.URL.Path, "/storage") && !strings.Contains(r.URL.Path, "\x00") {
 				http.Redirect(w, r, "/storage"+r.URL.Path, http.StatusTemporaryRedirect)
 				return
 			}
@@ -204,7 +204,11 @@ func TestLawfulHTTP(t *testing.T) {
 			if w.slow && !*full {
 				return
 			}
-			report := run(t, served(t, w), conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1})
+			o := conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1}
+			if w.slow {
+				o.Parallel, o.Skip = 32, []string{"auth", "lim-04", "perf", "ref-10", "conc-11"}
+			}
+			report := run(t, served(t, w), o)
 			for id, what := range unmet(report) {
 				if id != "http-01" { // a note
 					t.Errorf("%s: %s", id, what)
@@ -239,6 +243,7 @@ func oldServer(t *testing.T, backend string) string {
 			return
 		}
 		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, r.Body)
 		resp.Proto, resp.ProtoMajor, resp.ProtoMinor, resp.Close = "HTTP/1.0", 1, 0, true
 		_ = resp.Write(c) // the client may be gone
 	})

@@ -87,7 +87,7 @@ func newRoot(o outside) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	runCommand := newRun(o)
 	root.AddCommand(
-		runCommand, newList(o), newLint(o), newExplain(o), newShrink(o), newPush(o), newServe(o), newProxy(o), newVersion(o), newCompletion(o), newEngine(o), newReplay(o), newRecord(o),
+		runCommand, newList(o), newLint(o), newExplain(o), newShrink(o), newSchema(o), newPush(o), newServe(o), newProxy(o), newVersion(o), newCompletion(o), newEngine(o), newReplay(o), newRecord(o),
 		newConformance(o), newCompare(o), newEras(o), newDiff(o), newCover(o), newClients(o), newMatrix(o), newSweep(o),
 	)
 	return root

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,12 +24,19 @@ type conformanceFlags struct {
 	login                  pushFlags // --user, --password-stdin
 	run, skip              []string
 	profile, level, failOn string
-	ca, junit, prefix      string
+	ca, cert, key          string
+	junit, html, report    string
+	known                  string
+	prefix, other, image   string
+	color, progress        string
 	list, json, insecure   bool
 	verbose                bool
 	seed                   uint64
 	parallel               int
-	timeout                time.Duration
+	timeout, patience      time.Duration
+	maxRequests            int64
+	maxBytes, large        string
+	rate                   float64
 }
 
 func newConformance(o outside) *cobra.Command {
@@ -42,6 +48,11 @@ func newConformance(o outside) *cobra.Command {
 and says what it does not do as the specification has it or as clients need it.
 It writes into repositories of its own, and deletes what it wrote as far as the
 registry deletes.
+
+Credentials come from --user and --password-stdin, from OCI_USERNAME and OCI_PASSWORD,
+or from where docker keeps them. Without a URL the registry is OCI_ROOT_URL, and
+OCI_NAMESPACE and OCI_CROSSMOUNT_NAMESPACE are --prefix and --other, as for the
+specification's own suite.
 
 Exit codes: 0 what must be met is met, 1 it is not, 2 wrong usage, 3 the registry
 cannot be reached or something could not be seen, 130 interrupted.`,
@@ -56,14 +67,28 @@ cannot be reached or something could not be seen, 130 interrupted.`,
 	flags.BoolVar(&f.list, "list", false, "name the checks that would run, and run none")
 	flags.BoolVar(&f.json, "json", false, "write the report to standard output as JSON, and text to standard error")
 	flags.StringVar(&f.junit, "junit", "", "write a JUnit report to this `FILE`")
+	flags.StringVar(&f.report, "report", "", "write the JSON report to this `FILE`, for pushcheck compare")
+	flags.StringVar(&f.html, "html", "", "write a page to this `FILE`")
+	flags.StringVar(&f.known, "known", "", "a YAML `FILE` of deviations that do not count: check, reason and link; one that is gone fails the run")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "name every check")
 	flags.Uint64Var(&f.seed, "seed", 0, "of all content; chosen unless given")
 	flags.IntVar(&f.parallel, "parallel", 4, "so many checks at once")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "of one request")
+	flags.DurationVar(&f.patience, "patience", 10*time.Second, "how long an upload is left idle, and a slow one sent")
+	flags.StringVar(&f.large, "large", "64MiB", "how large what is large may be")
+	flags.Int64Var(&f.maxRequests, "max-requests", 0, "send no more than so many requests; what is then not looked at is exit code 3")
+	flags.StringVar(&f.maxBytes, "max-bytes", "", "send and get no more than so many `BYTES` of bodies, such as 100MiB")
+	flags.Float64Var(&f.rate, "rate", 0, "send no more than so many requests a second")
 	flags.StringVar(&f.prefix, "prefix", "pushcheck", "the first part of the repositories that are written to")
+	flags.StringVar(&f.other, "other", "", "the first part of the second repositories, such as a mount's source; below --prefix unless given")
+	flags.StringVar(&f.image, "image", "", "what the profile pull-only looks at, `REPOSITORY:TAG`")
+	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
+	flags.StringVar(&f.progress, "progress", "auto", "the live line: auto, plain or none")
 	flags.StringVar(&f.login.user, "user", "", "who checks, by `NAME`; docker's configuration says unless given")
 	flags.BoolVar(&f.login.passwordStdin, "password-stdin", false, "read the password from standard input")
 	flags.StringVar(&f.ca, "ca", "", "believe this CA only, a PEM `FILE`")
+	flags.StringVar(&f.cert, "cert", "", "show this client certificate, a PEM `FILE`")
+	flags.StringVar(&f.key, "key", "", "its private key, a PEM `FILE`")
 	flags.BoolVar(&f.insecure, "insecure", false, "believe any certificate")
 	_ = cmd.RegisterFlagCompletionFunc("profile", fixed(profileNames()...))
 	_ = cmd.RegisterFlagCompletionFunc("level", fixed("must", "should", "may"))
@@ -91,9 +116,12 @@ func parseLevel(flag, word string) (conformance.Level, error) {
 	return 0, usage("", "--%s is must, should or may, not %q", flag, word)
 }
 
-func (f conformanceFlags) conform(ctx context.Context, args []string, o outside) error {
+func (f *conformanceFlags) conform(ctx context.Context, args []string, o outside) error {
 	failOn, err := parseLevel("fail-on", f.failOn)
 	if err != nil {
+		return err
+	}
+	if args, err = f.asOCI(args, o); err != nil {
 		return err
 	}
 	options, err := f.options()
@@ -110,21 +138,27 @@ func (f conformanceFlags) conform(ctx context.Context, args []string, o outside)
 	if err != nil {
 		return err
 	}
-	var junit *os.File
-	if f.junit != "" {
-		if junit, err = os.Create(f.junit); err != nil {
-			return broken("--junit takes a file in a folder that exists", err)
-		}
-		defer junit.Close()
+	files, err := f.files()
+	if err != nil {
+		return err
 	}
+	defer files.close()
+	live, err := f.live(options, o)
+	if err != nil {
+		return err
+	}
+	options.Progress = live.show
 	report, err := conformance.Run(ctx, target, options)
+	live.end()
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: scenarios.ExitInterrupted, err: errors.New("interrupted; some checks have not run")}
-	case err != nil:
+	case errors.Is(err, conformance.ErrOptions), errors.Is(err, conformance.ErrTarget):
 		return optionsError(err)
+	case err != nil:
+		return broken("", err)
 	}
-	if err := f.write(report, failOn, junit, o); err != nil {
+	if err := f.write(report, failOn, files, o); err != nil {
 		return broken("", err)
 	}
 	if code := report.ExitCode(failOn); code != conformance.ExitOK {
@@ -139,12 +173,30 @@ func optionsError(err error) error {
 
 // options are what the flags say about the run.
 func (f conformanceFlags) options() (conformance.Options, error) {
-	o := conformance.Options{Profile: f.profile, Run: f.run, Skip: f.skip, Seed: f.seed, Parallel: f.parallel, Timeout: f.timeout}
-	if f.parallel < 1 || f.timeout <= 0 {
-		return o, usage("", "--parallel and --timeout are above 0")
+	o := conformance.Options{
+		Profile: f.profile, Run: f.run, Skip: f.skip, Seed: f.seed, Parallel: f.parallel, Timeout: f.timeout, Patience: f.patience,
+		MaxRequests: f.maxRequests, Rate: f.rate, Given: f.image,
+	}
+	if f.parallel < 1 || f.timeout <= 0 || f.patience <= 0 {
+		return o, usage("", "--parallel, --timeout and --patience are above 0")
+	}
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return o, usage("", "--color is auto, always or never, not %q", f.color)
+	}
+	if f.maxRequests < 0 || f.rate < 0 {
+		return o, usage("", "--max-requests and --rate are not below 0")
+	}
+	var err error
+	if o.Large, err = parseBytes("large", f.large); err != nil {
+		return o, err
+	}
+	if o.MaxBytes, err = parseBytes("max-bytes", f.maxBytes); err != nil {
+		return o, err
+	}
+	if o.Known, err = f.readKnown(); err != nil {
+		return o, err
 	}
 	if f.level != "" {
-		var err error
 		if o.Level, err = parseLevel("level", f.level); err != nil {
 			return o, err
 		}
@@ -154,7 +206,7 @@ func (f conformanceFlags) options() (conformance.Options, error) {
 		_, _ = rand.Read(b[:])
 		o.Seed = binary.LittleEndian.Uint64(b[:]) >> 32
 	}
-	_, err := o.Select()
+	_, err = o.Select()
 	if err != nil {
 		return o, optionsError(err)
 	}
@@ -174,12 +226,12 @@ func (f conformanceFlags) listChecks(options conformance.Options, o outside) err
 
 // target is the registry, and what gets one in.
 func (f conformanceFlags) target(address string, o outside) (conformance.Target, error) {
-	t := conformance.Target{URL: address, Prefix: f.prefix}
+	t := conformance.Target{URL: address, Prefix: f.prefix, Other: f.other}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return t, usage("write the scheme, as in http://127.0.0.1:5000", "%q is not the address of a registry", address)
 	}
-	if t.Credentials, err = f.login.credentials(u.Host, o); err != nil {
+	if t.Credentials, err = f.credentials(u.Host, o); err != nil {
 		return t, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // net/http says so
@@ -199,12 +251,22 @@ func (f conformanceFlags) target(address string, o outside) (conformance.Target,
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
+	if (f.cert == "") != (f.key == "") {
+		return t, usage("", "--cert and --key go together")
+	}
+	if f.cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+		if err != nil {
+			return t, usage("", "--cert and --key: %v", err)
+		}
+		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
 	t.Transport = transport
 	return t, nil
 }
 
 // write writes the reports that were asked for.
-func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level, junit io.Writer, o outside) error {
+func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level, files *reportFiles, o outside) error {
 	text := o.stdout
 	if f.json {
 		text = o.stderr
@@ -212,10 +274,24 @@ func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level,
 			return err
 		}
 	}
-	if f.junit != "" {
-		if err := r.WriteJUnit(junit, failOn); err != nil {
+	if files.junit != nil {
+		if err := r.WriteJUnit(files.junit, failOn); err != nil {
 			return err
 		}
 	}
-	return r.WriteText(text, f.verbose)
+	if files.json != nil {
+		if err := r.WriteJSON(files.json); err != nil {
+			return err
+		}
+	}
+	if files.html != nil {
+		if err := r.WriteHTML(files.html, "", failOn); err != nil {
+			return err
+		}
+	}
+	_, color := o.terminal(text)
+	if _, set := o.env("NO_COLOR"); set || f.color != "auto" {
+		color = f.color == "always"
+	}
+	return r.WriteText(text, conformance.TextOptions{Verbose: f.verbose, Color: color})
 }

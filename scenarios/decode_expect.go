@@ -27,12 +27,15 @@ func (d *decoder) expect(n *node, part string) Expect {
 	return x
 }
 
+// tagStates are the words for what a tag names in the end.
+var tagStates = []string{"pushed", "absent", "unchanged", "schema1", "schema2", "oci", "list", "index", "broken"}
+
 // state reads what the registry must hold.
 func (d *decoder) state(n *node, part string) *State {
 	s := &State{}
 	d.block(n, "registry", part, []field{
 		{"tags", func(v *node) {
-			s.Tags = d.stateMap(v, "tags", part+".tags", "pushed", "absent", "unchanged", "schema1", "schema2", "oci", "list", "index", "broken")
+			s.Tags = d.stateMap(v, "tags", part+".tags", tagStates...)
 		}},
 		{"blobs", func(v *node) { s.Blobs = d.stateMap(v, "blobs", part+".blobs", "intact", "present", "absent") }},
 		{"uploads", func(v *node) { s.Uploads = d.rangeOf(v, "uploads", plain) }},

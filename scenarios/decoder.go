@@ -17,6 +17,7 @@ type decoder struct {
 	problems  []Problem
 	positions map[string]Position
 	unset     []string
+	saw       func(what, part string, fields []field) // of each block; nil unless the format is written down
 	// clientNames are adapters that the format does not know by name.
 	clientNames []string
 }
@@ -51,6 +52,9 @@ func (d *decoder) mark(part string, at span) { d.positions[part] = d.position(at
 // block reads a map by a table of its keys. what names it in messages, part in
 // positions.
 func (d *decoder) block(n *node, what, part string, fields []field) {
+	if d.saw != nil {
+		d.saw(what, part, fields)
+	}
 	if n.kind != nodeMap {
 		d.fail(n.at, takes(what, fields), "%s is %s; want a map", what, nodeText[n.kind])
 		return

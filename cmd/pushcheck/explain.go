@@ -14,9 +14,10 @@ import (
 func newExplain(o outside) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain NAME",
-		Short: "say what a fault, operation, invariant, era, exit code or scenario is",
+		Short: "say what a fault, key of the format, operation, invariant, era, exit code or scenario is",
 		Example: `  pushcheck explain head-lies
   pushcheck explain upload.patch
+  pushcheck explain chance
   pushcheck explain 3`,
 		Args: exactlyOne("a name", "pushcheck explain --help has examples"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -28,7 +29,7 @@ func newExplain(o outside) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			found, err := scenarios.Explain(args[0])
 			if missing := new(scenarios.NotFoundError); errors.As(err, &missing) {
-				return usage(didYouMean(missing, "explain knows every fault, operation, invariant, outcome, era, exit code and scenario"),
+				return usage(didYouMean(missing, "explain knows every fault, key, quirk, operation, invariant, outcome, era, exit code and scenario"),
 					"nothing is called %q", args[0])
 			}
 			if err != nil {

@@ -137,3 +137,7 @@ func (e Exchange) Answer() string {
 
 // A Trace is the exchanges of one run in the order in which they began.
 type Trace []Exchange
+
+// FailureNames are the words for how an exchange can fail, as an answer in a
+// Pattern has them.
+func FailureNames() []string { return failureNames() }

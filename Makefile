@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios self apart e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios storm self apart e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: ## golangci-lint, pinned by tools.mod; the first call builds it
 
 scenarios: ## run the whole built-in library
 	$(GO) run ./cmd/pushcheck run
+
+storm: ## the library's storm with two hundred seeds; a failing one is shrunk to a file
+	$(GO) run ./cmd/pushcheck run upload/storm --runs 200
 
 self: ## the conformance checks against the bench's own registries, and every check against every planted defect
 	$(GO) test -count=1 ./conformance/...

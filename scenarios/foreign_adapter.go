@@ -25,7 +25,7 @@ type Adapter struct {
 	Push    []string // the command that pushes; nil with Shim
 	// Shim is a program with three verbs, in place of Push and Version: "version"
 	// prints its version, "can ABILITY" ends with 0 or 89, "push" pushes what the
-	// variables say, which it finds in its environment as PUSHCHECK_REF and so on.
+	// variables say, which it finds in its environment as PUSH_REF and so on.
 	Shim    []string
 	Prepare [][]string        // commands before each push: they load the image
 	Env     map[string]string // set for every command

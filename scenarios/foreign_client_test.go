@@ -99,7 +99,7 @@ type pretender struct {
 
 // pretendUpload pushes the layout that the variables name.
 func pretendUpload(how string) error {
-	env := func(name string) string { return os.Getenv("PUSHCHECK_" + name) }
+	env := func(name string) string { return os.Getenv("PUSH_" + name) }
 	c := pretender{base: env("SCHEME") + "://" + env("HOST") + "/v2/" + env("REPOSITORY"), layout: env("LAYOUT"), anew: how == "anew"}
 	if pem, err := os.ReadFile(os.Getenv("PRETEND_CA")); err == nil {
 		pool := x509.NewCertPool()
@@ -183,7 +183,7 @@ func (c pretender) ask(method, url, mediaType string, body []byte) (string, erro
 		return "", err
 	}
 	r.Header.Set("Content-Type", mediaType)
-	r.SetBasicAuth(os.Getenv("PUSHCHECK_USER"), os.Getenv("PUSHCHECK_PASSWORD"))
+	r.SetBasicAuth(os.Getenv("PUSH_USER"), os.Getenv("PUSH_PASSWORD"))
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return "", err

@@ -56,8 +56,12 @@ func (r *Runner) unable(s *Scenario, l lack, res *Result) {
 	}
 }
 
-// allows reports scenarios that name a program of their own without leave to run it.
-func (f *Foreign) allows(list []*Scenario) error {
+// Allow reports scenarios that name a program of their own without leave to run it.
+// A Runner asks it before it runs anything; a nil f, which runs no program, allows
+// everything.
+//
+// Errors: *Errors with each of them.
+func (f *Foreign) Allow(list []*Scenario) error {
 	if f == nil || f.AllowExec {
 		return nil
 	}

@@ -99,7 +99,7 @@ func TestAForeignClientInheritsNothing(t *testing.T) {
 	var names []string
 	for _, line := range res.Said {
 		name, value, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(name, "PUSHCHECK_") {
+		if !strings.HasPrefix(name, "PUSH_") {
 			names = append(names, name)
 		}
 		if home := name == "HOME" || name == "TMPDIR" || name == "DOCKER_CONFIG"; home && !strings.HasPrefix(value, f.TempDir) {

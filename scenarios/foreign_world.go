@@ -95,7 +95,7 @@ func (w *world) lodge(ctx context.Context, r *Runner) error {
 
 // ownProgram is the adapter of a program that a scenario names itself.
 func ownProgram(c Client) Adapter {
-	return Adapter{Name: ClientName(c), Push: c.Run, Can: AdapterAbilities()}
+	return Adapter{Name: ClientName(c), Push: c.Run, Can: AdapterAbilities(), Login: LoginWay{Config: true}}
 }
 
 // trustForeign puts the authorities of every host where the client can be pointed to.
@@ -140,7 +140,7 @@ func (w *world) prepareForeign(ref string) error {
 		f.allArgs = append(f.allArgs, f.adapter.Login.Args...)
 	}
 	for name, value := range vars {
-		f.env["PUSHCHECK_"+name] = value
+		f.env["PUSH_"+name] = value
 	}
 	return f.logins(h.address(), c.Login)
 }
@@ -160,7 +160,7 @@ func (f *foreignRun) tell(way CAWay) {
 // logins writes the file that docker keeps logins in, for a client that reads it.
 func (f *foreignRun) logins(host string, l *Login) error {
 	file := f.box.below("docker/config.json")
-	if l == nil || !f.adapter.Login.Config {
+	if l == nil || !f.adapter.Login.Config && len(f.adapter.Shim) == 0 {
 		return os.WriteFile(file, []byte("{}"), 0o600)
 	}
 	type entry struct {

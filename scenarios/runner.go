@@ -54,7 +54,7 @@ func (r *Runner) Run(ctx context.Context, list []*Scenario) (Summary, error) {
 	if err := validateAll(list); err != nil {
 		return Summary{}, err
 	}
-	if err := r.Foreign.allows(list); err != nil {
+	if err := r.Foreign.Allow(list); err != nil {
 		return Summary{}, err
 	}
 	parallel := r.Parallel

@@ -93,6 +93,9 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	if f.wholeLibrary(args) {
 		foreign = nil
 	}
+	if err := foreign.Allow(list); err != nil {
+		return usage("", "%s", strings.TrimSpace(err.Error()))
+	}
 	sink, finish, err := f.sinks(len(list), o)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (v1Pusher) Push(ctx context.Context, job *Job) ([]Published, error) {
 // pushRepository takes the repository to every endpoint that the index names, in
 // docker's order of steps.
 func (s *v1Session) pushRepository(ctx context.Context) ([]Published, error) {
-	list, err := newV1List(ctx, s.job)
+	list, err := s.images(ctx)
 	if err != nil {
 		return nil, at(StageAuthorize, err)
 	}
@@ -54,6 +54,14 @@ func (s *v1Session) pushRepository(ctx context.Context) ([]Published, error) {
 		}
 	}
 	return published, at(StagePublish, s.putChecksumList(ctx, endpoints))
+}
+
+// images are what there is to push.
+func (s *v1Session) images(ctx context.Context) (*v1List, error) {
+	if s.job.Era.V1.Lean {
+		return newLaterV1List(s.job)
+	}
+	return newV1List(ctx, s.job)
 }
 
 // tagCount is how many tags docker says it pushes: all that the repository has,
@@ -93,16 +101,18 @@ func (s *v1Session) pushToEndpoint(ctx context.Context, endpoint string, list *v
 // name the layer by its own ID until the registry was asked, and by the ID that
 // the registry knows afterwards.
 func (s *v1Session) pushImage(ctx context.Context, endpoint string, img v1Image) error {
-	s.job.progress(img.layer.ID, "Pushing")
+	s.job.progress(s.shown(img, false), "Pushing")
 	switch err := s.putJSON(ctx, endpoint, img); {
 	case errors.Is(err, errV1Exists):
-		s.job.progress(img.id, "Image already pushed, skipping")
+		s.job.progress(s.shown(img, true), "Image already pushed, skipping")
 		return nil
 	case err != nil:
 		return err
 	}
-	if err := s.bufferLayer(ctx, img); err != nil {
-		return fmt.Errorf("Failed to generate layer archive: %w", err) //nolint:staticcheck,revive // docker's words
+	if !s.job.Era.V1.Lean {
+		if err := s.bufferLayer(ctx, img); err != nil {
+			return fmt.Errorf("Failed to generate layer archive: %w", err) //nolint:staticcheck,revive // docker's words
+		}
 	}
 	sums, err := s.putLayer(ctx, endpoint, img)
 	if err != nil {
@@ -111,7 +121,7 @@ func (s *v1Session) pushImage(ctx context.Context, endpoint string, img v1Image)
 	if err := s.putChecksum(ctx, endpoint, img, sums); err != nil {
 		return err
 	}
-	s.job.progress(img.id, "Image successfully pushed")
+	s.job.progress(s.shown(img, true), "Image successfully pushed")
 	return nil
 }
 

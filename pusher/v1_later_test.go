@@ -2,6 +2,7 @@ package pusher
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,5 +31,15 @@ func TestV1Later(t *testing.T) {
 		if d := cmp.Diff(tt.want, asked); d != "" {
 			t.Errorf("%s: %s", tt.era.Name, d)
 		}
+	}
+}
+
+// TestV1LaterUnauthorized: a 401 of the index is the error that V2 has for it (P-380).
+func TestV1LaterUnauthorized(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"docker-1.9": "Authentication is required.", "docker-1.12": "unauthorized: authentication required"} {
+		i := slices.IndexFunc(Eras(), func(e Era) bool { return e.Name == name })
+		s := &v1Session{job: &Job{Era: Eras()[i]}}
+		require.EqualError(t, s.unauthorized(), want, name)
 	}
 }

@@ -44,7 +44,9 @@ func (s *v1Session) lookUp(ctx context.Context, endpoint string, images []v1Imag
 	for i, img := range images {
 		switch {
 		case present[i] && s.job.Era.V1.Lean:
-			s.job.progress(img.layer.ID, "Already exists")
+			s.job.progress(s.shown(img, true), "Already exists")
+		case s.job.Era.V1.Lean:
+			s.job.progress(s.shown(img, false), "Waiting")
 		case present[i]:
 			s.job.status(fmt.Sprintf("Image %s already pushed, skipping", shortID(img.layer.ID)))
 		}
@@ -133,7 +135,11 @@ func v1Metadata(resp *http.Response) error {
 // Errors: *HTTPError; net/http's.
 func (s *v1Session) putTag(ctx context.Context, endpoint string, img v1Image, tag string) error {
 	path := "repositories/" + s.job.Name.Remote + "/tags/" + tag
-	s.job.status(fmt.Sprintf("Pushing tag for rev [%s] on {%s}", shortID(img.layer.ID), endpoint+path))
+	rev := img.layer.ID
+	if s.job.Era.V1.Lean {
+		rev = img.id
+	}
+	s.job.status(fmt.Sprintf("Pushing tag for rev [%s] on {%s}", shortID(rev), endpoint+path))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, endpoint+path, strings.NewReader(`"`+img.id+`"`))
 	if err != nil {
 		return err

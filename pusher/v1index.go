@@ -18,10 +18,19 @@ const v1BodyLimit = 16 << 20
 // errV1Login is the index's 401. It carries no code on the stream (P-424).
 var errV1Login = errors.New("Authentication is required.") //nolint:staticcheck,revive // docker's words
 
+// unauthorized is what a 401 of the index means: since docker 1.10 an error that
+// has V2's code (P-380).
+func (s *v1Session) unauthorized() error {
+	if s.job.Era.V1.Lean {
+		return s.job.Era.Errors.Codes.New("UNAUTHORIZED", nil)
+	}
+	return errV1Login
+}
+
 // putImageList tells the index which images the repository is made of and
 // returns the endpoints that take them (P-423, P-424).
 //
-// Errors: errV1Login; *HTTPError; docker's when no endpoint is named; net/http's.
+// Errors: errV1Login or its code; *HTTPError; docker's when no endpoint is named; net/http's.
 func (s *v1Session) putImageList(ctx context.Context, entries []v1Entry) ([]string, error) {
 	resp, err := s.putIndex(ctx, "", entries, nil)
 	if err != nil {
@@ -30,7 +39,7 @@ func (s *v1Session) putImageList(ctx context.Context, entries []v1Entry) ([]stri
 	defer resp.Body.Close() //nolint:errcheck // what counts was read
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
-		return nil, errV1Login
+		return nil, s.unauthorized()
 	case http.StatusOK, http.StatusCreated:
 	default:
 		return nil, v1Status(resp, fmt.Sprintf("Error: Status %d trying to push repository %s", resp.StatusCode, s.job.Name.Remote))
@@ -60,7 +69,7 @@ func (s *v1Session) putChecksumList(ctx context.Context, endpoints []string) err
 	defer resp.Body.Close() //nolint:errcheck // what counts was read
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
-		return errV1Login
+		return s.unauthorized()
 	case http.StatusNoContent:
 		return nil
 	}

@@ -45,7 +45,7 @@ func (s *v1Session) putLayer(ctx context.Context, endpoint string, img v1Image) 
 		return v1Checksums{}, err
 	}
 	defer tar.Close() //nolint:errcheck // read only
-	layer := newProgressReader(tar, img.layer.Size, img.id, "Pushing", s.job.Report)
+	layer := newProgressReader(tar, img.layer.Size, s.shown(img, true), "Pushing", s.job.Report)
 	sum := newV1Sum(layer, img.layer.V1JSON)
 	body := newSentBody(sum)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, endpoint+"images/"+img.id+"/layer", body)

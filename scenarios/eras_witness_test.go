@@ -20,6 +20,7 @@ var eraWitnesses = map[string][]witness{
 	"eras/without-version/v1":      {withoutFaults},
 	"eras/without-version/v2":      {era("wants the version", func(e *pusher.Era) { e.VersionHeader = true })},
 	"eras/without-version/unasked": {as("docker 28", pusher.Docker28)},
+	"v1/later":                     {as("docker 1.8", pusher.Docker18), answers(wire.OpV1ChecksumPut, http.StatusOK, false)},
 	"eras/v1-alone/spoken":         {endpoints("V2 only", pusher.V2)},
 	"eras/v1-alone/forgotten":      {scenario("V2 is there", func(s *Scenario) { s.Registries[0].Kind = KindV2 })},
 	"eras/no-token-again":          {withoutFaults},

@@ -127,6 +127,11 @@ func (w *world) images(ctx context.Context) error {
 	if err := w.readIndex(w.contents); err != nil {
 		return err
 	}
+	if w.era.V1.Lean && len(w.contents.layers) > 0 {
+		if err := w.contents.rename(w.store); err != nil {
+			return err
+		}
+	}
 	for i, n := range w.s.Image.Layers {
 		w.contents.layers[i].payload = n
 	}

@@ -127,6 +127,48 @@ func readContents(store *image.Store, ids []string) (*contents, error) {
 	return c, nil
 }
 
+// rename gives layers the names that dockers since 1.10 give them over V1 (P-380).
+func (c *contents) rename(store *image.Store) error {
+	var layers []image.Layer
+	for _, one := range c.layers {
+		l, err := store.Layer(one.id)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, l)
+	}
+	config, err := configOf(store, layers)
+	if err != nil {
+		return err
+	}
+	v1, err := image.V1Images(config)
+	if err != nil || len(v1) != len(layers) { // it cannot be pushed over V1
+		return nil //nolint:nilerr // that is for who pushes it to say
+	}
+	for i := range v1 {
+		c.layers[i].v1ID = v1[i].ID
+	}
+	return nil
+}
+
+// configOf is the config of an image whose layers are bottom first: the one it came
+// with, or what a docker since 1.10 makes of it.
+func configOf(store *image.Store, layers []image.Layer) ([]byte, error) {
+	d, err := store.Config(layers[len(layers)-1].ID)
+	if errors.Is(err, image.ErrNoConfig) {
+		return image.ConfigFromV1(layers)
+	}
+	if err != nil {
+		return nil, err
+	}
+	blob, err := store.OpenBlob(d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer blob.Close()
+	return io.ReadAll(blob)
+}
+
 // emptyTar is the length of a tar without entries.
 const emptyTar = 1024
 

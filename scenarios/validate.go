@@ -156,10 +156,11 @@ func (c *checker) storedImage(layers int) {
 			c.fail("image.missing", "%s is the first of platforms, of which the layers are spoken; leave out another", p)
 		}
 	}
-	for part, given := range map[string]bool{"image.annotations": len(i.Annotations) > 0, "image.subject": i.Subject != ""} {
-		if given && i.Media == "docker" {
-			c.fail(part, "docker's manifests have no %s; leave media out, or write media: oci", strings.TrimPrefix(part, "image."))
-		}
+	if len(i.Annotations) > 0 && i.Media == "docker" {
+		c.fail("image.annotations", "docker's manifests have no annotations; leave media out, or write media: oci")
+	}
+	if i.Subject != "" && i.Media == "docker" {
+		c.fail("image.subject", "docker's manifests have no subject; leave media out, or write media: oci")
 	}
 	if i.File != "" && i.stored() {
 		c.fail("image.file", "what is loaded has its own manifests; leave out media, platforms, foreign, annotations and subject")

@@ -163,7 +163,9 @@ func (l *layoutLoad) unread(manifest string, d Descriptor, diffID digest.Digest)
 }
 
 // addUnread adds an image of a layout that stays where it is, under an ID of its own.
+// Which layers it has is in its manifest; nothing has to be kept for it.
 func (l *layoutLoad) addUnread(o Origin) []string {
+	o.Layers = nil
 	id := o.Manifest.Digest.Encoded()
 	if !validID(id) {
 		id = digest.FromString(id).Encoded()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,7 +181,7 @@ func worst(list []measured, of func(measured) int64) int64 {
 func (b *peerBench) show(title string, all map[string][]measured) {
 	for _, c := range b.clients {
 		list := all[c.name]
-		text := fmt.Sprintf("%s, %s of CPU, %s", ms(medianOf(list, wallOf)), ms(medianOf(list, cpuOf)), mb(worst(list, func(m measured) int64 { return m.Peak })))
+		text := fmt.Sprintf("%s (median %s), %s of CPU, %s", ms(quickest(list)), ms(medianOf(list, wallOf)), ms(medianOf(list, cpuOf)), mb(worst(list, func(m measured) int64 { return m.Peak })))
 		if last := list[len(list)-1]; last.counted {
 			text += fmt.Sprintf(", %d requests, %d connections", last.traffic.Requests, last.traffic.Connections)
 		}
@@ -203,22 +204,22 @@ func medianOf(list []measured, of func(measured) time.Duration) time.Duration {
 	return median(values)
 }
 
-// ratio is the median of our wall time to the best of the others', round by round.
+// ratio is our wall time to that of the fastest of some others, each in its quickest
+// round: a machine that others use too makes a program slower and never quicker.
 func (b *peerBench) ratio(all map[string][]measured, others func(peerClient) bool) (ratio float64, ourTime, theirs time.Duration) {
-	var ratios []float64
-	var fastest []time.Duration
-	for i, m := range all[ours] {
-		var best time.Duration
-		for _, c := range b.clients {
-			if c.name != ours && others(c) {
-				if wall := all[c.name][i].Wall; best == 0 || wall < best {
-					best = wall
-				}
+	ourTime = quickest(all[ours])
+	for _, c := range b.clients {
+		if c.name != ours && others(c) {
+			if wall := quickest(all[c.name]); theirs == 0 || wall < theirs {
+				theirs = wall
 			}
 		}
-		ratios, fastest = append(ratios, float64(m.Wall)/float64(best)), append(fastest, best)
 	}
-	return median(ratios), medianOf(all[ours], wallOf), median(fastest)
+	return float64(ourTime) / float64(theirs), ourTime, theirs
+}
+
+func quickest(list []measured) time.Duration {
+	return slices.MinFunc(list, func(a, b measured) int { return cmp.Compare(a.Wall, b.Wall) }).Wall
 }
 
 // compare is one figure against some of the others.

@@ -142,7 +142,7 @@ func clauseLinks() map[string]string {
 		"docker oauth2":        docker + "auth/oauth/",
 		"docker schema 1":      "https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/manifest-v2-1.md",
 		"docker v1":            "https://github.com/moby/moby/blob/v1.8.3/docs/reference/api/hub_registry_spec.md",
-		"tag parameters":       oci + "pushing-manifests-with-tags",
+		"tag parameters":       oci + "pushing-manifests",
 		"referrers tag":        oci + "referrers-tag-schema",
 		"upgrading":            oci + "enabling-the-referrers-api",
 		"TLS":                  rfc + "rfc9325",

@@ -149,7 +149,17 @@ func outOfOrder(from func(size int) (start, end int)) func(context.Context, *Pro
 	return inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
 		start, end := from(size)
 		a, err := s.patch(ctx, b.data[start:end], fmt.Sprintf("%d-%d", start, end-1))
-		return first(err, a.wantIf(err, http.StatusRequestedRangeNotSatisfiable))
+		if err = first(err, a.wantIf(err, http.StatusRequestedRangeNotSatisfiable)); err != nil {
+			return err
+		}
+		now, err := s.at(ctx, http.MethodGet)
+		if err != nil || now.status != http.StatusNoContent {
+			return err // chunk-11's business
+		}
+		if held, err := rangeEnd(now); err == nil && held >= 2*size-1 {
+			return now.violation(fmt.Sprintf("an upload of %d bytes, as before the refusal", size), "Range "+now.header.Get("Range"))
+		}
+		return nil
 	})
 }
 

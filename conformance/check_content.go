@@ -27,7 +27,7 @@ var man15 = &Check{
 		if err != nil {
 			return err
 		}
-		return a.refused()
+		return p.unstored(ctx, a, "other")
 	},
 }
 
@@ -63,7 +63,7 @@ func (p *Probe) taken(ctx context.Context, m manifest) error {
 		}
 		return &SkipError{Reason: "manifests are taken though what they name is missing", FellBack: true}
 	}
-	return first(a.refused(), a.hasCode("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"))
+	return first(p.unstored(ctx, a, "sparse"), a.hasCode("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"))
 }
 
 var man18 = &Check{
@@ -132,7 +132,7 @@ var man20 = &Check{
 		if err != nil {
 			return err
 		}
-		return a.refused()
+		return p.unstored(ctx, a, "both")
 	},
 }
 
@@ -143,7 +143,10 @@ var man21 = &Check{
 	Run: func(ctx context.Context, p *Probe) error {
 		for _, body := range []string{"{", "null", "[]", `"text"`, `{"schemaVersion":3}`, "<html>"} {
 			a, err := p.putManifest(ctx, p.Repository, "wrong", rawManifest(typeImage, []byte(body)))
-			if err = first(err, a.refusedIf(err)); err != nil {
+			if err != nil {
+				return err
+			}
+			if err := p.unstored(ctx, a, "wrong"); err != nil {
 				return err
 			}
 			if err := a.hasCode("MANIFEST_INVALID", "UNSUPPORTED"); err != nil {

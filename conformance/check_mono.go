@@ -116,11 +116,13 @@ var mono07 = &Check{
 			return err
 		}
 		defer s.cancel(ctx)
-		a, err := p.send(ctx, request{method: http.MethodPut, url: s.location, after: s.last, body: p.blob("b", 50).data})
-		if err != nil {
+		b := p.blob("b", 50)
+		a, err := p.send(ctx, request{method: http.MethodPut, url: s.location, after: s.last, body: b.data})
+		if err = first(err, a.wantIf(err, http.StatusBadRequest)); err != nil {
 			return err
 		}
-		return a.want(http.StatusBadRequest)
+		a, err = p.head(ctx, blobPath(p.Repository, b.digest))
+		return first(err, a.wantIf(err, http.StatusNotFound))
 	},
 }
 

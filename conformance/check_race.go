@@ -46,7 +46,7 @@ var conc06 = &Check{
 		if err := p.clock.Sleep(ctx, 30*time.Millisecond); err != nil { // the PUT may wait for the chunk: it must not for ever
 			return err
 		}
-		_, _ = io.WriteString(conn, string(rest[size/2:]))
+		_, _ = conn.Write(rest[size/2:])
 		patched, _ := p.hear(conn) // 0 when the registry ended it, which it may
 		a, err := <-closed, <-failed
 		switch {

@@ -77,6 +77,13 @@ var tag02 = &Check{
 		if l.Name != p.Repository {
 			return a.violation("name "+p.Repository, quoteOr(l.Name))
 		}
+		if a, err = p.get(ctx, tagsPath(p.Repository, "?n=0")); err != nil || a.status != http.StatusOK {
+			return err // tag-05's business
+		}
+		var empty struct{ Tags *[]string }
+		if json.Unmarshal(a.body, &empty) != nil || empty.Tags == nil {
+			return a.violation("tags that are a list, though an empty one", excerpt(a.body))
+		}
 		return nil
 	}),
 }
@@ -100,7 +107,8 @@ var tag12 = &Check{
 		if err != nil {
 			return err
 		}
-		for _, tag := range []string{strings.Repeat("t", 128), "_v1.2-RC_3", "UPPER"} {
+		unusual := []string{strings.Repeat("t", 128), "_v1.2-RC_3", "UPPER"}
+		for _, tag := range unusual {
 			a, err := p.putManifest(ctx, p.Repository, tag, m)
 			if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 				return err
@@ -108,6 +116,15 @@ var tag12 = &Check{
 			a, err = p.getManifest(ctx, p.Repository, tag)
 			if err = first(err, a.wantIf(err, http.StatusOK)); err != nil {
 				return err
+			}
+		}
+		l, a, err := p.tags(ctx, p.Repository, "?n=100")
+		if err != nil {
+			return nil //nolint:nilerr // tag-01's business
+		}
+		for _, tag := range unusual {
+			if !slices.Contains(l.Tags, tag) {
+				return a.violation("the tag "+tag+" in the list", strings.Join(l.Tags, " "))
 			}
 		}
 		return nil
@@ -288,6 +305,9 @@ func (p *Probe) walk(ctx context.Context, path string, take func(a *answer) erro
 	return fmt.Errorf("after 200 pages of %s there is another one", path)
 }
 
+// A registry may leave Link out ("A Link header MAY be included in the response when
+// additional tags are available"): then one pages by the last tag. What it sends must
+// be right.
 var tag06 = &Check{
 	ID: "tag-06", Level: Must, Spec: "tags", Requires: list{tag03},
 	Doc:   "following Link from page to page, where there is one, gives every tag once",

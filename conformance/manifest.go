@@ -155,6 +155,21 @@ func (p *Probe) tagged(ctx context.Context) (m manifest, reference string, b blo
 	return m, "tag", p.blob("layer image", 120), err
 }
 
+// unstored demands that a manifest was refused, and that its tag is not there.
+func (p *Probe) unstored(ctx context.Context, a *answer, tag string) error {
+	if err := a.refused(); err != nil {
+		return err
+	}
+	got, err := p.getManifest(ctx, p.Repository, tag)
+	if err != nil {
+		return err
+	}
+	if got.status == http.StatusOK {
+		return got.violation("nothing under a tag whose manifest was refused", got.said()+" with "+count(len(got.body), "byte"))
+	}
+	return nil
+}
+
 // getManifest asks for a manifest, of any type.
 func (p *Probe) getManifest(ctx context.Context, repository, reference string) (*answer, error) {
 	return p.get(ctx, manifestPath(repository, reference), "Accept", acceptAll)

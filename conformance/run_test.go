@@ -39,6 +39,9 @@ func serve(t *testing.T, r fakeregistry.Registry) string {
 // brisk are options of a run that waits little and sends little.
 func brisk(o conformance.Options) conformance.Options {
 	o.Patience, o.Large = 60*time.Millisecond, 256<<10
+	if *full {
+		o.Large = 1 << 20
+	}
 	return o
 }
 

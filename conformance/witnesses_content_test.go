@@ -60,7 +60,7 @@ func manifestWitnesses() []witness {
 			}
 		}, wire.OpManifestHead)},
 		{id: "man-12", wrap: edit(func(a *reply) {
-			if strings.Contains(a.r.Header.Get("Accept"), "prettyjws") {
+			if strings.Contains(a.r.Header.Get("Accept"), "prettyjws") && strings.HasSuffix(a.route.Repository, "/man-12") {
 				a.set(200, "{}")
 			}
 		}, wire.OpManifestGet)},
@@ -94,6 +94,8 @@ func manifestWitnesses() []witness {
 		{id: "man-21", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestPut && bodyOf(r) == "[]"
 		}, 201, "")},
+		{id: "man-20", wrap: refusesAndStores("/man-20", "both")},
+		{id: "man-21", wrap: refusesAndStores("/man-21", "wrong")},
 		{id: "man-22", wrap: edit(func(a *reply) {
 			if a.route.Tag == "sparse" && strings.HasSuffix(a.route.Repository, "man-22") {
 				a.set(404, "")
@@ -117,6 +119,15 @@ func manifestWitnesses() []witness {
 			return route.Op == wire.OpUploadPatch && strings.HasPrefix(r.Header.Get("Content-Range"), "12800-")
 		}, 416, "")},
 	}
+}
+
+// refusesAndStores gives something under a tag whose manifest was refused.
+func refusesAndStores(id, tag string) func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		if strings.HasSuffix(a.route.Repository, id) && a.route.Tag == tag && a.Code == 404 {
+			a.set(200, "{}")
+		}
+	}, wire.OpManifestGet)
 }
 
 // untaggedHidden hides what has no tag.
@@ -192,7 +203,12 @@ func otherWitnesses() []witness {
 		{id: "err-11", wrap: edit(func(a *reply) { a.Header().Set("Warning", `110 - "`+strings.Repeat("x", 5000)+`"`) })},
 		{id: "err-12", wrap: status(404, 400, wire.OpManifestHead)},
 		{id: "conc-01", wrap: instead(once(wire.OpUploadPut, "conc-01"), 409, ""), also: []string{}},
-		{id: "conc-02", wrap: tagsOf(func(_ *reply, tags []any) []any { return tags[:min(len(tags), 15)] })},
+		{id: "conc-02", wrap: tagsOf(func(a *reply, tags []any) []any {
+			if !strings.HasSuffix(a.route.Repository, "/conc-02") {
+				return tags
+			}
+			return tags[:min(len(tags), 15)]
+		})},
 		{id: "conc-03", wrap: instead(in("conc-03", wire.OpManifestPut, ""), 500, "")},
 		{id: "conc-04", wrap: edit(func(a *reply) {
 			if a.Code == 200 && strings.HasSuffix(a.route.Repository, "conc-04") {
@@ -201,14 +217,14 @@ func otherWitnesses() []witness {
 		}, wire.OpManifestGet)},
 		{id: "conc-05", wrap: instead(in("conc-05", wire.OpUploadPatch, "256-"), 202, "")},
 		{id: "conc-08", wrap: instead(func(_ *http.Request, route wire.Route) bool { return route.Tag == "tag7" }, 404, "")},
-		{id: "sec-01", quirks: fakeregistry.Quirks{GlobalBlobs: true}, also: []string{"del-03"}},
+		{id: "sec-01", quirks: fakeregistry.Quirks{GlobalBlobs: true}, also: []string{"del-03", "dig-07", "mono-17"}},
 		{id: "sec-02", wrap: ask(func(r *http.Request, route wire.Route) {
 			if strings.HasSuffix(route.Repository, "sec-02") && !strings.Contains(route.Repository, "/other/") {
 				r.URL.Path = strings.Replace(r.URL.Path, "/sec-02/", "/other/sec-02/", 1)
 				r.URL.Path = strings.Replace(r.URL.Path, "/other/other/", "/other/", 1)
 			}
 		}, wire.OpBlobGet)},
-		{id: "sec-03", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.Contains(r.URL.Path, "etc/passwd") }, 200, "root:x:0:0")},
+		{id: "sec-03", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.Contains(r.URL.Path, "etc/passwd") }, 200, "root:x:0:0"), also: []string{"sec-05"}},
 		{id: "sec-04", wrap: instead(func(r *http.Request, _ wire.Route) bool {
 			return r.Method == "POST" && strings.Contains(r.URL.Path, "/UPPER/")
 		}, 202, "")},

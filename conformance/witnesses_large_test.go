@@ -16,7 +16,7 @@ func largeWitnesses() []witness {
 	n := func(a *reply) string { return a.r.URL.Query().Get("n") }
 	return []witness{
 		{id: "blob-13", wrap: edit(func(a *reply) {
-			if a.Body.Len() > 200<<10 {
+			if a.Body.Len() > 200<<10 && strings.HasSuffix(a.route.Repository, "/blob-13") {
 				a.set(200, a.Body.String()[:200<<10])
 			}
 		}, wire.OpBlobGet), also: []string{}},
@@ -24,7 +24,7 @@ func largeWitnesses() []witness {
 			return route.Op == wire.OpUploadPatch && strings.HasSuffix(route.Repository, "/chunk-15")
 		}, 500, "")},
 		{id: "chunk-16", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpUploadPatch && r.ContentLength > 100<<10
+			return route.Op == wire.OpUploadPatch && r.ContentLength > 100<<10 && strings.HasSuffix(route.Repository, "/chunk-16")
 		}, 500, "")},
 		{id: "chunk-16", wrap: func(next http.Handler) http.Handler {
 			announced := edit(func(a *reply) { a.Header().Set("Oci-Chunk-Min-Length", "300") }, wire.OpUploadStart)

@@ -34,8 +34,18 @@ func listWitnesses() []witness {
 	return []witness{
 		{id: "tag-01", wrap: tagsOf(func(_ *reply, tags []any) []any { slices.Reverse(tags); return tags }), also: []string{"tag-04"}},
 		{id: "tag-02", wrap: edit(func(a *reply) { jsonOf(a, func(m map[string]any) { m["name"] = "another" }) }, wire.OpTagsList)},
+		{id: "tag-02", wrap: edit(func(a *reply) {
+			jsonOf(a, func(m map[string]any) {
+				if l, ok := m["tags"].([]any); ok && len(l) == 0 {
+					m["tags"] = nil
+				}
+			})
+		}, wire.OpTagsList)},
+		{id: "tag-12", wrap: tagsOf(func(_ *reply, tags []any) []any {
+			return slices.DeleteFunc(tags, func(t any) bool { return t == "_v1.2-RC_3" })
+		})},
 		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-05", "tag-09"}},
-		{id: "tag-04", wrap: without("last"), also: []string{"tag-06"}},
+		{id: "tag-04", wrap: without("last"), also: []string{"conc-10", "tag-06"}},
 		{id: "tag-05", wrap: edit(func(a *reply) {
 			if query(a, "n") == "0" {
 				a.set(500, "")
@@ -50,7 +60,7 @@ func listWitnesses() []witness {
 			if a.Header().Get("Link") != "" {
 				a.Header().Set("Link", strings.Replace(a.Header().Get("Link"), "last=", "lost=", 1))
 			}
-		}, wire.OpTagsList)},
+		}, wire.OpTagsList), also: []string{"conc-10"}},
 		{id: "tag-07", wrap: tagsOf(func(a *reply, tags []any) []any {
 			if len(query(a, "n")) >= 4 {
 				return tags[:1]
@@ -92,7 +102,7 @@ func listWitnesses() []witness {
 			}
 			return list
 		})},
-		{id: "ref-04", wrap: referrersOf(func(_ *reply, list []any) []any { return append(list, list...) }), also: []string{"ref-05"}},
+		{id: "ref-04", wrap: referrersOf(func(_ *reply, list []any) []any { return append(list, list...) }), also: []string{"ref-05", "ref-12"}},
 		{id: "ref-05", wrap: edit(func(a *reply) { a.Header().Del("Oci-Filters-Applied") }, wire.OpReferrers)},
 		{id: "ref-06", wrap: edit(func(a *reply) { a.Header().Del("Oci-Subject") }, wire.OpManifestPut)},
 		{id: "ref-06", wrap: edit(func(a *reply) {
@@ -133,8 +143,8 @@ func listWitnesses() []witness {
 		{id: "del-02", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpManifestDelete && route.Digest != ""
 		}, 202, "")},
-		{id: "del-03", wrap: instead(opIs(wire.OpBlobDelete), 202, "")},
-		{id: "del-04", wrap: status(404, 202, wire.OpBlobDelete)},
+		{id: "del-03", wrap: instead(opIs(wire.OpBlobDelete), 202, ""), also: []string{"sec-05"}},
+		{id: "del-04", wrap: status(404, 202, wire.OpBlobDelete), also: []string{"sec-05"}},
 		{id: "del-05", wrap: edit(func(a *reply) {
 			if a.Code == 404 && a.route.Digest != "" {
 				a.set(202, "")

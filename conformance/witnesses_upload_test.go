@@ -23,10 +23,10 @@ func uploadWitnesses() []witness {
 		}
 	}
 	return []witness{
-		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart)},
+		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart), also: []string{"err-09"}},
 		{id: "mono-02", wrap: without("Location", wire.OpUploadStart)},
 		{id: "mono-03", wrap: without("Location", wire.OpUploadPut)},
-		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"mono-09"}},
+		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},
 		{id: "mono-04", wrap: oneSession()},
 		{id: "mono-05", wrap: edit(func(a *reply) {
 			if strings.Contains(a.r.URL.Path, "/mono-05/") {
@@ -39,9 +39,9 @@ func uploadWitnesses() []witness {
 			}
 		}, wire.OpUploadPut, wire.OpOther)},
 		{id: "mono-08", wrap: without("Docker-Upload-Uuid", wire.OpUploadStart)},
-		{id: "mono-10", wrap: status(404, 204, wire.OpUploadStatus), also: []string{"chunk-21", "chunk-22"}},
+		{id: "mono-10", wrap: status(404, 204, wire.OpUploadStatus), also: []string{"chunk-21", "chunk-22", "sec-07"}},
 		{id: "mono-11", wrap: instead(once(wire.OpUploadPut, "mono-11"), 409, "")},
-		{id: "mono-12", wrap: status(404, 500, wire.OpUploadPut), also: []string{"chunk-20", "err-06"}},
+		{id: "mono-12", wrap: status(404, 500, wire.OpUploadPut), also: []string{"chunk-20", "err-06", "res-05"}},
 		{id: "mono-13", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPut && r.ContentLength < 0
 		}, 411, "")},
@@ -72,6 +72,8 @@ func uploadWitnesses() []witness {
 		{id: "chunk-07", wrap: takes("512-", wire.OpUploadPut)},
 		{id: "chunk-08", wrap: takes("0-", wire.OpUploadPatch)},
 		{id: "chunk-09", wrap: takes("128-", wire.OpUploadPatch)},
+		{id: "chunk-08", wrap: appendsRefused("/chunk-08")},
+		{id: "chunk-09", wrap: appendsRefused("/chunk-09")},
 		{id: "chunk-10", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPut && r.ContentLength > 0 && strings.HasPrefix(r.Header.Get("Content-Range"), "256-")
 		}, 500, "")},
@@ -96,7 +98,7 @@ func uploadWitnesses() []witness {
 			}
 		}, wire.OpUploadPatch)},
 		{id: "chunk-20", wrap: instead(in("other/chunk-20", wire.OpUploadPut, ""), 201, "")},
-		{id: "chunk-21", wrap: instead(opIs(wire.OpUploadCancel), 204, "")},
+		{id: "chunk-21", wrap: instead(opIs(wire.OpUploadCancel), 204, ""), also: []string{"sec-07"}},
 		{id: "chunk-22", wrap: edit(func(a *reply) {
 			if a.Code == 404 {
 				a.set(404, `{"errors":[{"code":"BLOB_UNKNOWN"}]}`)
@@ -109,7 +111,7 @@ func uploadWitnesses() []witness {
 		{id: "res-02", wrap: afterCut(wire.OpUploadPatch, 409)},
 		{id: "res-04", wrap: oneConnection("res-04")},
 		{id: "res-08", wrap: cutManifests()},
-		{id: "res-09", wrap: instead(once(wire.OpManifestPut, ""), 409, ""), also: []string{"conc-02", "conc-04", "dig-02", "man-07"}},
+		{id: "res-09", wrap: instead(once(wire.OpManifestPut, "/res-09"), 409, "")},
 		{id: "mount-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadMount && !strings.HasSuffix(route.From, "mount-03/nowhere")
 		}, 201, ""), also: []string{"mount-02", "mount-05", "mount-06"}},
@@ -129,4 +131,13 @@ func uploadWitnesses() []witness {
 			return route.Op == wire.OpUploadMount && route.From == route.Repository
 		}, 400, "")},
 	}
+}
+
+// appendsRefused tells, of an upload to which a chunk was refused, that it was taken.
+func appendsRefused(id string) func(http.Handler) http.Handler {
+	return edit(func(a *reply) {
+		if strings.HasSuffix(a.route.Repository, id) && a.Header().Get("Range") == "0-255" {
+			a.Header().Set("Range", "0-511")
+		}
+	}, wire.OpUploadStatus)
 }

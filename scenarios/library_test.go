@@ -34,8 +34,10 @@ func TestLibraryIsInOrder(t *testing.T) {
 			t.Errorf("%s: %s", s.ID, scenarios.SkipReason(s))
 		}
 	}
-	for _, folder := range []string{"fallback", "auth", "blob-exists", "digest-cache", "upload", "manifest", "v1", "local", "network", "eras", "era-best", "era-containerd",
-		"era-docker-1.8", "era-docker-1.9", "era-docker-1.10", "era-docker-1.11", "era-docker-1.12", "era-docker-1.13", "era-docker-20.10", "era-docker-28"} {
+	for _, folder := range []string{
+		"fallback", "auth", "blob-exists", "digest-cache", "upload", "manifest", "v1", "local", "network", "eras", "era-best", "era-containerd",
+		"era-docker-1.8", "era-docker-1.9", "era-docker-1.10", "era-docker-1.11", "era-docker-1.12", "era-docker-1.13", "era-docker-20.10", "era-docker-28",
+	} {
 		if folders[folder] < 4 {
 			t.Errorf("folder %s has %d scenarios", folder, folders[folder])
 		}

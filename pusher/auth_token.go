@@ -192,6 +192,7 @@ func (t *tokenAuth) refresh(realm *url.URL, service string, scopes []string) (*h
 // decode reads the answer of a token service, as much of it as the era knows: a
 // field that is not looked at may hold anything.
 func (t *tokenAuth) decode(body io.Reader) (answer tokenResponse, err error) {
+	body = io.LimitReader(body, errorLimit) // a token that never ends must not fill the memory
 	if t.rules.AccessToken {
 		err = json.NewDecoder(body).Decode(&answer)
 		answer.Token = cmp.Or(answer.AccessToken, answer.Token)

@@ -117,9 +117,13 @@ func challengeError(resp *http.Response, rules ErrorRules) (error, bool) { //nol
 	return nil, false
 }
 
+// errorLimit is how much of an error's body is read. Docker reads all of it; no
+// registry's error is so long, and one that never ends must not fill the memory.
+const errorLimit = 1 << 20
+
 // bodyError reads the error from a body.
 func (r ErrorRules) bodyError(resp *http.Response) error {
-	body, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, errorLimit))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ const (
 	handshakeTimeout = 10 * time.Second
 )
 
+// headerLimit is how many bytes the headers of an answer may have.
+const headerLimit = 1 << 20
+
 // ownComment ends the User-Agent of every era, so that a registry's log tells
 // the bench from the real thing.
 const ownComment = " (pushcheck)"
@@ -40,6 +43,8 @@ func (c *Client) transport(conf *tls.Config, meta http.Header) (http.RoundTrippe
 		DialTLSContext:    tlsDialer(c.config.Clock, dial, conf),
 		DisableKeepAlives: true, // one connection per request (P-091)
 		ForceAttemptHTTP2: multiplexes,
+		// docker takes the 10 MiB of net/http; no registry's headers are so long.
+		MaxResponseHeaderBytes: headerLimit,
 	}
 	if c.config.Era.KeepsConnections {
 		c.keepConnections(base)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,19 @@ func measurePeers(ctx context.Context, t *table, rounds int, start func(context.
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
+	b.sayLoad("before")
+	defer b.sayLoad("after")
 	return b.registry(ctx, start)
+}
+
+// sayLoad prints how busy the machine is: where others take its cores, what is done side
+// by side is no quicker than one after the other, and wall time says little.
+func (b *peerBench) sayLoad(when string) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return
+	}
+	b.table.row("load "+when, fmt.Sprintf("%s on %d cores", strings.Join(strings.Fields(string(text))[:3], " "), runtime.NumCPU()))
 }
 
 // A peerBench pushes the same images to the same registries with every client.

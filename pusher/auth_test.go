@@ -175,6 +175,37 @@ func TestTokenLifetime(t *testing.T) {
 	}
 }
 
+// TestIdentityTokenStays: what a token service gives for the next exchange is of no
+// use to a push, whose store of credentials keeps nothing (P-146).
+func TestIdentityTokenStays(t *testing.T) {
+	t.Parallel()
+	c := clock.NewVirtual(time.Time{})
+	defer c.Work()()
+	var sent []string
+	job := &Job{Era: Docker113(), Clock: c, Credentials: Credentials{IdentityToken: "first"}, Transport: trip(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = append(sent, string(body))
+		return reply(r, 200, `{"access_token":"T","refresh_token":"second","expires_in":60}`), err
+	})}
+	auth := newTokenAuth(job, "repository:a/b:pull")
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://r.example/v2/", nil)
+		if err == nil {
+			err = auth.authorize(req, bearer().params)
+		}
+		if err == nil {
+			err = c.Sleep(t.Context(), 2*time.Minute)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "client_id=docker&grant_type=refresh_token&refresh_token=first&scope=repository%3Aa%2Fb%3Apull&service=s+v"
+	if len(sent) != 2 || sent[0] != want || sent[1] != want {
+		t.Errorf("sent %q, want twice %q", sent, want)
+	}
+}
+
 // TestTokenTimeout: a token service has 15 s (P-091).
 func TestTokenTimeout(t *testing.T) {
 	t.Parallel()

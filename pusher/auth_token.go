@@ -172,7 +172,9 @@ func (t *tokenAuth) request(params map[string]string, scopes []string) (*http.Re
 	return req, nil
 }
 
-// refresh exchanges an identity token (P-146).
+// refresh exchanges an identity token (P-146). A new one in the answer is handed to
+// docker's store of credentials, which for a push keeps nothing: the next exchange is
+// of the same again.
 func (t *tokenAuth) refresh(realm *url.URL, service string, scopes []string) (*http.Request, error) {
 	form := url.Values{
 		"scope":         {strings.Join(scopes, " ")},

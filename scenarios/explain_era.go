@@ -47,7 +47,7 @@ func graphRows(e pusher.Era) []Row {
 		tokens, rule = "for "+e.TokenLifetime.String()+", whatever the service says", "P-143"
 	}
 	rows = append(rows, Row{Name: "tokens", Type: rule, Doc: "are kept " + tokens})
-	layers, rule := "one after the other, from the base up", "P-190"
+	layers, rule := "one after the other, the top one first", "P-190"
 	if e.Layers.Concurrency > 0 {
 		layers, rule = fmt.Sprintf("%d at once", e.Layers.Concurrency), "P-340"
 	}
@@ -60,17 +60,69 @@ func graphRows(e pusher.Era) []Row {
 	if n := e.Layers.Retry.Attempts; n > 1 {
 		rows = append(rows, Row{Name: "retries", Type: "P-343", Doc: fmt.Sprintf("a layer is tried %d times; the wait grows by %s", n, e.Layers.Retry.Step)})
 	} else {
-		rows = append(rows, Row{Name: "retries", Type: "P-206", Doc: "none"})
+		rows = append(rows, Row{Name: "retries", Type: "P-208", Doc: "none"})
 	}
-	if n := len(e.Layers.Search.Budgets); n > 0 {
-		most := e.Layers.Search.Budgets[n-1]
-		rows = append(rows, Row{Name: "mounts", Type: "P-359", Doc: fmt.Sprintf("from at most %d repositories for a layer", most.Mounts)})
-	}
-	rows = append(rows, Row{Name: "manifests", Type: "P-375", Doc: formatWords(e)})
+	rows = append(rows, searchRows(e.Layers.Search)...)
+	rows = append(rows, Row{Name: "manifests", Type: "P-375", Doc: formatWords(e)}, nameRow(e.Names))
 	if e.Layers.Concurrency == 0 {
 		return rows
 	}
 	return append(rows, foreignRow(e), Row{Name: "indexes", Type: "", Doc: "the graph has an image for one platform, and that is pushed"})
+}
+
+// searchRows say how what is known of a layer is used.
+func searchRows(s pusher.SearchRules) []Row {
+	n := len(s.Budgets)
+	if n == 0 {
+		return []Row{{Name: "known layers", Type: "P-195", Doc: "are asked for by the digest that they had; an answer that is neither yes nor no ends the push"}}
+	}
+	asked := "are asked for in the target"
+	if s.FirstAny {
+		asked += ", wherever they were seen"
+	}
+	if s.CheckFails {
+		asked += "; an answer that is neither yes nor no ends the attempt"
+	} else {
+		asked += "; an answer that is neither yes nor no is ignored"
+	}
+	var mounts []string
+	for _, b := range s.Budgets {
+		text := fmt.Sprintf("from %d", b.Mounts)
+		if b.UpTo > 0 {
+			text += " up to " + sizeWords(b.UpTo)
+		}
+		mounts = append(mounts, text)
+	}
+	text := strings.Join(mounts, ", ") + " of the repositories that have a layer at the most"
+	if s.Fails {
+		text += "; a refusal ends the attempt"
+	}
+	rows := []Row{{Name: "known layers", Type: "P-360", Doc: asked}, {Name: "mounts", Type: "P-359", Doc: text}}
+	if s.Signs {
+		rows = append(rows, Row{Name: "memory", Type: "P-362", Doc: "of layers is tied to the user's credentials; those of the same user come first"})
+	}
+	if s.Restarts {
+		rows = append(rows, Row{Name: "doubled sessions", Type: "P-363", Doc: "are cancelled when a second mount opens another"})
+	}
+	return rows
+}
+
+func sizeWords(n int64) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}
+
+// nameRow says which names are taken.
+func nameRow(n pusher.NameRules) Row {
+	switch {
+	case n.Reference != "":
+		return Row{Name: "names", Type: "P-016", Doc: "by the grammar of references, tags included"}
+	case n.Labels:
+		return Row{Name: "names", Type: "P-053", Doc: "of lower case letters, digits, single dots and underscores, and hyphens; tags are not looked at"}
+	}
+	return Row{Name: "names", Type: "P-053", Doc: "of lower case letters, digits, and single dots, underscores and hyphens; tags are not looked at"}
 }
 
 // foreignRow says what becomes of layers that live elsewhere.

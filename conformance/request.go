@@ -19,6 +19,9 @@ import (
 // bodyLimit is how many bytes of an answer are read.
 const bodyLimit = 16 << 20
 
+// headerLimit is how many bytes the headers of an answer may have.
+const headerLimit = 1 << 20
+
 // A request is what a check sends. Its body is small and kept, so that it can be
 // sent again after a challenge.
 type request struct {
@@ -36,6 +39,7 @@ type request struct {
 	large *largeBlob
 	// sink takes the body of the answer in place of answer.body, where the status is 2xx.
 	sink  io.Writer
+	most  int64   // how many bytes sink takes at most
 	after *answer // whose Location the request goes to
 	// besides are what was sent there meanwhile, and moved nothing.
 	besides []*answer
@@ -156,7 +160,7 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 	}
 	resp, err := recorder.Transport(transport).RoundTrip(req)
 	if err == nil {
-		err = a.take(resp, r.sink)
+		err = a.take(resp, r.sink, p.options.Large)
 		p.manners.took(a.received)
 	}
 	a.err = err
@@ -176,13 +180,13 @@ func (r request) size() int64 {
 	return int64(len(r.body))
 }
 
-// take reads an answer.
-func (a *answer) take(resp *http.Response, sink io.Writer) error {
+// take reads an answer, and no more than a limit of it.
+func (a *answer) take(resp *http.Response, sink io.Writer, limit int64) error {
 	defer resp.Body.Close()
 	a.status, a.header = resp.StatusCode, resp.Header
 	var err error
 	if sink != nil && a.status/100 == 2 {
-		a.received, err = io.Copy(sink, resp.Body)
+		a.received, err = io.Copy(sink, io.LimitReader(resp.Body, limit+1))
 		return err
 	}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))

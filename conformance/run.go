@@ -37,7 +37,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	}
 	transport, stop := t.Transport, func() {}
 	if transport == nil {
-		own := &http.Transport{MaxIdleConnsPerHost: 10, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second}
+		own := &http.Transport{MaxIdleConnsPerHost: 10, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: headerLimit}
 		transport, stop = own, own.CloseIdleConnections
 	}
 	r.transport = transport
@@ -50,9 +50,14 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	for _, c := range selected {
 		r.states[c] = &state{done: make(chan struct{})}
 	}
+	limited, cancel := ctx, func() {}
+	if o.Deadline > 0 {
+		limited, cancel = o.Clock.WithTimeout(ctx, o.Deadline)
+	}
+	defer cancel()
 	var all sync.WaitGroup
 	for _, c := range selected {
-		all.Go(func() { r.check(ctx, c) })
+		all.Go(func() { r.check(limited, c) })
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {
@@ -128,6 +133,7 @@ func (r *runner) check(ctx context.Context, c *Check) {
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
+		s.verdict.Word, s.verdict.Reason = Errored, deadlineOver
 		return
 	}
 	s.verdict = r.beside(ctx, c)
@@ -238,11 +244,16 @@ func (r *runner) judge(c *Check, err error) Verdict {
 		if setup != nil && setup.of != c.ID {
 			v.Word, v.Reason = Fail, "what "+setup.of+" looks at did not work this time: "+v.Reason
 		}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		v.Word, v.Reason = Errored, deadlineOver
 	default:
 		v.Word, v.Reason = Errored, err.Error()
 	}
 	return v
 }
+
+// deadlineOver is why the checks that a run had no time for could not tell.
+const deadlineOver = "the run's time was over"
 
 // sameAs is the ID of a check that this one uses, and that met the same violation;
 // "" where there is none.

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -250,6 +251,55 @@ func oldServer(t *testing.T, backend string) string {
 		resp.Proto, resp.ProtoMajor, resp.ProtoMinor, resp.Close = "HTTP/1.0", 1, 0, true
 		_ = resp.Write(c) // the client may be gone
 	})
+}
+
+// TestHostile: answers without an end, with endless headers, in circles and of
+// nonsense end a run with verdicts.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	answers := map[string]http.HandlerFunc{
+		"endless body": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		},
+		"endless headers": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", strings.Repeat("x", 2<<20))
+		},
+		"circles":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		"nonsense": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x1b[2J\x00{{{") },
+		"deep":     func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("[", 1<<20)) },
+	}
+	for name, answer := range answers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := served(t, witness{wrap: func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if route := wire.ParseRoute(r.Method, r.URL); route.Op == wire.OpBlobGet || route.Op == wire.OpTagsList {
+						answer(w, r)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}})
+			report := run(t, url, conformance.Options{Run: []string{"blob-03", "blob-13", "tag-01", "tag-08"}})
+			require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
+			var b bytes.Buffer
+			require.NoError(t, report.WriteText(&b, conformance.TextOptions{Verbose: true}))
+			require.NotContains(t, b.String(), "\x1b")
+			require.Less(t, b.Len(), 100_000)
+		})
+	}
+}
+
+// TestDeadline: a run ends when its time is over, and says what it did not look at.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	report := run(t, served(t, witness{}), conformance.Options{Deadline: time.Nanosecond})
+	require.Equal(t, conformance.ExitBroken, report.ExitCode(conformance.Must))
+	require.Equal(t, "the run's time was over", report.Causes()[0].Title)
 }
 
 // TestBudget: what a run may not send it does not, and says that it could not look.

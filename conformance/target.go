@@ -43,6 +43,9 @@ type Options struct {
 	Parallel int
 	// Timeout is how long one request may take; 0 is 30 s.
 	Timeout time.Duration
+	// Deadline is how long the whole run may take; 0 is no limit. What could not be
+	// looked at for that is an error of the run.
+	Deadline time.Duration
 	// Patience is how long the checks that wait do so: for an idle upload, and while
 	// they send slowly. 0 is 10 s.
 	Patience time.Duration

@@ -34,6 +34,7 @@ type conformanceFlags struct {
 	seed                   uint64
 	parallel               int
 	timeout, patience      time.Duration
+	deadline               time.Duration
 	maxRequests            int64
 	maxBytes, large        string
 	rate                   float64
@@ -74,6 +75,7 @@ cannot be reached or something could not be seen, 130 interrupted.`,
 	flags.Uint64Var(&f.seed, "seed", 0, "of all content; chosen unless given")
 	flags.IntVar(&f.parallel, "parallel", 4, "so many checks at once")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "of one request")
+	flags.DurationVar(&f.deadline, "deadline", 0, "of the whole run, such as 10m; what is then not looked at is exit code 3")
 	flags.DurationVar(&f.patience, "patience", 10*time.Second, "how long an upload is left idle, and a slow one sent")
 	flags.StringVar(&f.large, "large", "64MiB", "how large what is large may be")
 	flags.Int64Var(&f.maxRequests, "max-requests", 0, "send no more than so many requests; what is then not looked at is exit code 3")
@@ -174,7 +176,7 @@ func optionsError(err error) error {
 // options are what the flags say about the run.
 func (f conformanceFlags) options() (conformance.Options, error) {
 	o := conformance.Options{
-		Profile: f.profile, Run: f.run, Skip: f.skip, Seed: f.seed, Parallel: f.parallel, Timeout: f.timeout, Patience: f.patience,
+		Profile: f.profile, Run: f.run, Skip: f.skip, Seed: f.seed, Parallel: f.parallel, Timeout: f.timeout, Patience: f.patience, Deadline: f.deadline,
 		MaxRequests: f.maxRequests, Rate: f.rate, Given: f.image,
 	}
 	if f.parallel < 1 || f.timeout <= 0 || f.patience <= 0 {
@@ -183,8 +185,8 @@ func (f conformanceFlags) options() (conformance.Options, error) {
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return o, usage("", "--color is auto, always or never, not %q", f.color)
 	}
-	if f.maxRequests < 0 || f.rate < 0 {
-		return o, usage("", "--max-requests and --rate are not below 0")
+	if f.maxRequests < 0 || f.rate < 0 || f.deadline < 0 {
+		return o, usage("", "--max-requests, --rate and --deadline are not below 0")
 	}
 	var err error
 	if o.Large, err = parseBytes("large", f.large); err != nil {
@@ -235,7 +237,7 @@ func (f conformanceFlags) target(address string, o outside) (conformance.Target,
 		return t, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // net/http says so
-	transport.MaxIdleConnsPerHost = 2 * f.parallel
+	transport.MaxIdleConnsPerHost, transport.MaxResponseHeaderBytes = 2*f.parallel, 1<<20
 	if f.insecure && f.ca != "" {
 		return t, usage("leave one of them out", "--insecure believes any certificate, --ca only one")
 	}

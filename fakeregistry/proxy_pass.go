@@ -52,6 +52,10 @@ func (x *passage) serve() {
 	x.proxy.work.Go(func() { x.send(out, body) })
 	defer x.stop()
 	resp, err := x.receive(out, body)
+	if err != nil && body.cut.Load() {
+		x.w.WriteHeader(statusClientGone) // which nobody hears: the fault has answered, or broken the connection
+		return
+	}
 	if err != nil {
 		x.failed(err)
 		return
@@ -149,6 +153,8 @@ func (x *passage) send(out *http.Request, body *passingBody) {
 	x.whole = err == nil
 	switch {
 	case body.failed == nil || x.gone.Load(), errors.Is(body.failed, errUnwanted):
+	case errors.Is(body.failed, errCut):
+		x.line.close()
 	case isReset(body.failed):
 		x.line.reset()
 	case x.client == nil:
@@ -324,6 +330,7 @@ type passingBody struct {
 	decide  sync.Once
 	refused bool        // set before start is closed
 	read    atomic.Bool // whether the client has sent all of it
+	cut     atomic.Bool // whether a fault broke it off
 	failed  error       // of the client's side. Read when sent is closed.
 }
 
@@ -365,6 +372,7 @@ func (b *passingBody) Read(p []byte) (int, error) {
 		b.read.Store(true)
 	case err != nil:
 		b.failed = err
+		b.cut.Store(errors.Is(err, errCut))
 	}
 	return n, err
 }

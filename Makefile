@@ -39,7 +39,7 @@ storm: ## the library's storm with two hundred seeds; a failing one is shrunk to
 
 self: ## the conformance checks against the bench's own registries, and every check against every planted defect
 	$(GO) test -count=1 ./conformance/...
-	$(GO) test -count=1 -run 'TestWitnesses|TestAuthWitnesses|TestAlone|TestLawful' ./conformance -full
+	$(GO) test -count=1 -timeout 30m -run 'TestWitnesses|TestAuthWitnesses|TestAlone|TestLawful|TestClean' ./conformance -full
 
 apart: ## the scenarios of each era against every other era
 	$(GO) test -count=1 -run TestErasAreApart ./scenarios -full

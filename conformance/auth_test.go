@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -122,9 +123,19 @@ func opens(id string) func(http.Handler) http.Handler {
 	}, 202, "")
 }
 
-func TestAuthWitnesses(t *testing.T) {
+func TestAuthWitnesses(t *testing.T) { //nolint:tparallel // its count waits for them
 	t.Parallel()
-	for _, w := range append(authWitnesses(), rightsWitnesses()...) {
+	all := append(authWitnesses(), rightsWitnesses()...)
+	var noticed atomic.Int64
+	t.Run("each", func(t *testing.T) { eachAuthWitness(t, all, &noticed) })
+	if *full {
+		fmt.Printf("mutation score behind a guard: %d of %d planted defects noticed\n", noticed.Load(), len(all))
+	}
+}
+
+func eachAuthWitness(t *testing.T, all []witness, noticed *atomic.Int64) {
+	t.Helper()
+	for _, w := range all {
 		t.Run(w.id, func(t *testing.T) {
 			t.Parallel()
 			report, err := conformance.Run(t.Context(), guarded(t, bearer(), w.wrap), brisk(conformance.Options{Run: []string{"auth", "sec-12", "sec-14", "mount-04", "mount-07"}, Seed: 3}))
@@ -135,7 +146,9 @@ func TestAuthWitnesses(t *testing.T) {
 					got = append(got, v.Check.ID)
 				}
 			}
-			if diff := cmp.Diff(append([]string{w.id}, w.also...), got); diff != "" {
+			if diff := cmp.Diff(append([]string{w.id}, w.also...), got); diff == "" {
+				noticed.Add(1)
+			} else {
 				t.Errorf("noticed by (-want +got):\n%s%v", diff, unmet(report))
 			}
 		})

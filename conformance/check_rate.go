@@ -68,7 +68,7 @@ var err09 = &Check{
 	Hurts: "docker, which repeats a push at a 5xx or 429 for a minute, and does not say what is wrong",
 	Run: func(ctx context.Context, p *Probe) error {
 		refused := false
-		for _, repository := range []string{p.Repository + "/made/by/nobody", "nobody-" + lastOf(p.place()) + "/app"} {
+		for _, repository := range []string{p.Repository + "/made/by/nobody", p.place() + "/nobody-made/" + p.name()} {
 			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}, hasty: true})
 			if err != nil {
 				return err
@@ -101,16 +101,6 @@ var err09 = &Check{
 
 // place is under what the run's repositories are.
 func (p *Probe) place() string { return p.Repository[:len(p.Repository)-len(p.name())-1] }
-
-// lastOf is the last part of a name.
-func lastOf(name string) string {
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '/' {
-			return name[i+1:]
-		}
-	}
-	return name
-}
 
 var lim10 = &Check{
 	ID: "lim-10", Level: May, Silent: true, Spec: "too many requests", Requires: list{ping01},

@@ -39,7 +39,6 @@ type request struct {
 	large *largeBlob
 	// sink takes the body of the answer in place of answer.body, where the status is 2xx.
 	sink  io.Writer
-	most  int64   // how many bytes sink takes at most
 	after *answer // whose Location the request goes to
 	// besides are what was sent there meanwhile, and moved nothing.
 	besides []*answer

@@ -32,8 +32,12 @@ func waitWitnesses() []witness {
 		{id: "mono-15", tcp: believer},
 		{id: "err-08", wrap: limited("/err-08", "")},
 		{id: "err-08", wrap: limited("/err-08", "0")},
-		{id: "err-09", wrap: instead(func(_ *http.Request, route wire.Route) bool { return strings.HasPrefix(route.Repository, "nobody-") }, 500, "")},
-		{id: "err-09", wrap: instead(func(_ *http.Request, route wire.Route) bool { return strings.HasPrefix(route.Repository, "nobody-") }, 404,
+		{id: "err-09", wrap: instead(func(_ *http.Request, route wire.Route) bool {
+			return strings.Contains(route.Repository, "/nobody-made/")
+		}, 500, "")},
+		{id: "err-09", wrap: instead(func(_ *http.Request, route wire.Route) bool {
+			return strings.Contains(route.Repository, "/nobody-made/")
+		}, 404,
 			`{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}`)},
 		{id: "lim-10", wrap: limited("", "")},
 		{id: "http-05", wrap: resets()},

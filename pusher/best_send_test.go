@@ -259,3 +259,51 @@ func TestAllocationsOfBest(t *testing.T) { //nolint:paralleltest // see above
 		t.Errorf("a request costs %d allocations", each)
 	}
 }
+
+// TestGivenUpWhileTheKernelSends: a push that is given up while nobody reads what it
+// sends ends at once, and cancels its session.
+func TestGivenUpWhileTheKernelSends(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t)
+	repository := p.host() + "/a"
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	p.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.Method == http.MethodPut && r.ContentLength > 1<<20:
+			_, _ = io.CopyN(io.Discard, r.Body, 100<<10)
+			cancel()
+			<-over
+			return true
+		case r.Method == http.MethodDelete:
+			w.WriteHeader(http.StatusNoContent)
+			return true
+		}
+		return false
+	}
+	dir, _ := writeLayout(t, 16<<20)
+	_, err := eraClient(t, pusher.Config{Era: pusher.Best(), Images: openLayout(t, dir, repository)}).Push(ctx, repository, "t", pusher.Options{})
+	close(over)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, p.take(), "DELETE upload")
+}
+
+// TestRefusedWhileTheKernelSends: a registry that refuses a blob which it has not read ends
+// the push, whether its answer arrives or the connection breaks first.
+func TestRefusedWhileTheKernelSends(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t)
+	repository := p.host() + "/a"
+	p.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || r.ContentLength < 1<<20 {
+			return false
+		}
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return true
+	}
+	dir, _ := writeLayout(t, 12<<20)
+	config := pusher.Config{Era: pusher.Best(), Images: openLayout(t, dir, repository), Clock: clock.NewVirtual(time.Time{})}
+	_, err := eraClient(t, config).Push(t.Context(), repository, "t", pusher.Options{})
+	require.ErrorContains(t, err, "PUT http://"+p.host()+"/v2/a/blobs/uploads/")
+	require.NotContains(t, p.take(), "PUT manifest")
+}

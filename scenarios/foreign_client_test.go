@@ -76,7 +76,8 @@ func pretendPush(args []string) int {
 			return 1
 		}
 		fmt.Println("child", child.Process.Pid)
-		fallthrough
+		_ = pretendUpload("patient")
+		return 0
 	case "wait":
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Minute)
@@ -95,12 +96,14 @@ type pretender struct {
 	base   string // "http://127.0.0.1:40312/v2/team/app"
 	layout string
 	anew   bool // layers are compressed anew
+	// patient is one that waits long before it goes on after a POST.
+	patient bool
 }
 
 // pretendUpload pushes the layout that the variables name.
 func pretendUpload(how string) error {
 	env := func(name string) string { return os.Getenv("PUSH_" + name) }
-	c := pretender{base: env("SCHEME") + "://" + env("HOST") + "/v2/" + env("REPOSITORY"), layout: env("LAYOUT"), anew: how == "anew"}
+	c := pretender{base: env("SCHEME") + "://" + env("HOST") + "/v2/" + env("REPOSITORY"), layout: env("LAYOUT"), anew: how == "anew", patient: how == "patient"}
 	if pem, err := os.ReadFile(os.Getenv("PRETEND_CA")); err == nil {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem)
@@ -164,6 +167,9 @@ func (c pretender) blob(d *v1.Descriptor, anew bool) error {
 	location, err := c.ask(http.MethodPost, c.base+"/blobs/uploads/", "", nil)
 	if err != nil {
 		return err
+	}
+	if c.patient {
+		time.Sleep(time.Minute)
 	}
 	join := "?"
 	if strings.Contains(location, "?") {

@@ -88,15 +88,14 @@ func (d *decoder) clientWord(n *node) string {
 
 // plainText reads a text as it stands: environment variables are not put in.
 func (d *decoder) plainText(n *node, what string) string {
-	switch n.kind {
-	case nodeString, nodeNumber, nodeBool:
-		if strings.TrimSpace(n.text) == "" {
-			d.fail(n.at, "", "%s is empty", what)
-		}
-		return n.text
+	if n.kind == nodeNull || n.kind == nodeMap || n.kind == nodeList {
+		d.fail(n.at, "", "%s is %s; want a text", what, nodeText[n.kind])
+		return ""
 	}
-	d.fail(n.at, "", "%s is %s; want a text", what, nodeText[n.kind])
-	return ""
+	if strings.TrimSpace(n.text) == "" {
+		d.fail(n.at, "", "%s is empty", what)
+	}
+	return n.text
 }
 
 // template reads a text in which the variables of adapters may stand.

@@ -15,7 +15,8 @@ func ownGroup(*exec.Cmd) {}
 func askToEnd(pid int) { killGroup(pid) }
 
 // killGroup kills a process.
-func killGroup(pid int) bool {
-	p, err := os.FindProcess(pid)
-	return err == nil && p.Kill() == nil
+func killGroup(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
+	}
 }

@@ -17,5 +17,5 @@ func ownGroup(cmd *exec.Cmd) {
 // askToEnd asks a process group to end.
 func askToEnd(pid int) { _ = syscall.Kill(-pid, syscall.SIGTERM) }
 
-// killGroup kills what is left of a process group and reports whether anything was.
-func killGroup(pid int) bool { return syscall.Kill(-pid, syscall.SIGKILL) == nil }
+// killGroup kills what is left of a process group.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }

@@ -86,9 +86,6 @@ func (w *world) recognise(ctx context.Context, p *seenPush) {
 	p.contents, w.contents = &known, &known
 	p.trace = w.contents.annotate(wireOf(p.trace))
 	p.via = viaOf(p.trace)
-	if p.foreign.outlive {
-		p.leftovers = append(p.leftovers, "a process of "+p.foreign.name)
-	}
 }
 
 // candidates are the digests that a client uploaded, or asked for and found.

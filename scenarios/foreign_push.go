@@ -17,14 +17,13 @@ import (
 // A foreignSeen is what is known of a push of a foreign client beside what its
 // registry saw.
 type foreignSeen struct {
-	name    string
-	exit    int
-	output  string
-	cannot  string            // why it could not do what was asked (exit code 89); "" when it could
-	errors  []Wording         // its words for the registry's codes
-	known   map[string]string // invariants that it breaks by nature
-	outlive bool              // processes outlived it
-	limit   time.Duration
+	name   string
+	exit   int
+	output string
+	cannot string            // why it could not do what was asked (exit code 89); "" when it could
+	errors []Wording         // its words for the registry's codes
+	known  map[string]string // invariants that it breaks by nature
+	limit  time.Duration
 }
 
 // A foreignError is a push that a foreign client reported as failed.
@@ -96,7 +95,7 @@ func startError(out answer, p *seenPush) error {
 func (w *world) took(p *seenPush, out answer) {
 	f := w.foreign
 	p.foreign = &foreignSeen{
-		name: f.adapter.Name, exit: out.exit, output: out.text, errors: f.adapter.Errors, known: f.adapter.Known, outlive: out.outlive,
+		name: f.adapter.Name, exit: out.exit, output: out.text, errors: f.adapter.Errors, known: f.adapter.Known,
 		limit: f.limit,
 	}
 	f.said = append(f.said, out.text)

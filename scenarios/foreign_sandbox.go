@@ -101,11 +101,10 @@ type call struct {
 
 // An answer is how a command ended.
 type answer struct {
-	exit    int
-	text    string // what it wrote on both streams, the middle left out where it is long
-	err     error  // it could not be started, or did not end by itself
-	late    bool   // its time was over
-	outlive bool   // processes of its group were still there when it had ended
+	exit int
+	text string // what it wrote on both streams, the middle left out where it is long
+	err  error  // it could not be started, or did not end by itself
+	late bool   // its time was over
 }
 
 // words say how a command ended, for messages.
@@ -141,7 +140,7 @@ func (b *sandbox) run(ctx context.Context, c call) answer {
 		return a
 	}
 	err = cmd.Wait()
-	a.outlive = killGroup(cmd.Process.Pid)
+	killGroup(cmd.Process.Pid) // what it left behind
 	a.text = out.String()
 	var exit *exec.ExitError
 	switch {

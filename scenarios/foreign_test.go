@@ -24,7 +24,7 @@ func pretend(t *testing.T, how ...string) *Foreign {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := Adapter{
+	a := Adapter{ // no Known: what it breaks, a scenario says
 		Name: "pretend", Version: []string{self, "pretend-version"}, Push: append([]string{self, "pretend-push"}, how...),
 		Can:    []string{"v2", "oci", "basic", "tls", "ca"},
 		CA:     CAWay{Env: "PRETEND_CA"},
@@ -71,6 +71,8 @@ func TestForeignClients(t *testing.T) {
 		{"what it showed is not known", "well", pretended + "expect: {progress: {lines: [x]}}", false, report.Skipped, "its expect.progress is about the words of docker"},
 		{"a fault strikes", "well", pretended + "faults: [{respond: manifest.put, status: 500}]\nexpect: {result: failed}", false, report.Pass, ""},
 		{"a fault does not strike", "well", pretended + "faults: [{respond: blob.get, status: 500}]", false, report.Fail, "invariant fired: fault respond never struck"},
+		{"it is cancelled", "wait", "scenario: x\nregistry: fake\nclient: pretend\nsteps: [{cancel: a/b:v1, after: 100ms}]\nexpect: {result: cancelled}", false, report.Pass, ""},
+		{"it is cancelled at a request", "patient", "scenario: x\nregistry: fake\nclient: pretend\nsteps: [{cancel: a/b:v1, at: upload.start}]\nexpect: {result: cancelled, never: [manifest.put]}\nknown: {pretend: {fails: clean-up, because: it has no time to}}", false, report.Known, "clean-up"},
 		{"it pushes over TLS", "well", strings.Replace(pretended, "kind: fake", "kind: fake, tls: true", 1), false, report.Pass, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +124,7 @@ func TestAForeignClientsSecretsStandNowhere(t *testing.T) {
 	if said := strings.Join(res.Said, "\n"); strings.Contains(said, "s3cret-word") || !strings.Contains(said, "alice:***") {
 		t.Errorf("it is shown as %q", said)
 	}
-	if res.Outcome != report.Fail || !strings.Contains(res.Failures[0].Message, "the password is in") {
+	if res.Outcome != report.Fail || !strings.Contains(res.Failures[0].Message, "the password is in the log") {
 		t.Errorf("that the client showed the password is %s %v", res.Outcome, res.Failures)
 	}
 }
@@ -132,10 +134,8 @@ func TestAForeignClientThatHangsIsKilledWithItsChildren(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return // no process groups
 	}
-	f := pretend(t, "hang")
-	f.Limit = 300 * time.Millisecond
-	res := driven(t, f, pretended)
-	if res.Outcome != report.Fail || !strings.Contains(res.Failures[0].Message, "the push did not end within the time limit of 300ms") {
+	res := driven(t, pretend(t, "hang"), "scenario: x\nregistry: fake\nclient: pretend\nsteps: [{cancel: a/b:v1, at: upload.start}]\nexpect: {result: cancelled}\nknown: {pretend: {fails: clean-up, because: it has no time to}}")
+	if res.Outcome != report.Known {
 		t.Errorf("it is %s: %v", res.Outcome, res.Failures)
 	}
 	said := strings.Join(res.Said, " ")
@@ -145,6 +145,16 @@ func TestAForeignClientThatHangsIsKilledWithItsChildren(t *testing.T) {
 	}
 	if alive(t.Context(), pid) {
 		t.Errorf("its child %d is still there", pid)
+	}
+}
+
+func TestAForeignClientHasSoMuchTime(t *testing.T) {
+	t.Parallel()
+	f := pretend(t, "wait")
+	f.Limit = 100 * time.Millisecond
+	res := driven(t, f, pretended)
+	if res.Outcome != report.Fail || !strings.Contains(res.Failures[0].Message, "the push did not end within the time limit of 100ms") {
+		t.Errorf("it is %s: %v", res.Outcome, res.Failures)
 	}
 }
 

@@ -55,17 +55,8 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	p.before = w.inspect(ctx, question{tags: asked.tags, names: true})
 	from := len(w.trace())
 	p.start = w.elapsed()
-	if w.foreign != nil {
-		if err := w.foreignNow(ctx, step, p); err != nil {
-			return p, err
-		}
-		w.settled(context.WithoutCancel(ctx))
-	} else {
-		result, err := w.pushNow(ctx, local, tag, step, p, c.mistake)
-		p.end = w.elapsed()
-		p.err = err
-		p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
-		p.via, p.published = result.Via, result.Published
+	if err := w.runClient(ctx, local, tag, step, p, c.mistake); err != nil {
+		return p, err
 	}
 	trace := w.trace()[from:]
 	if c.trace != nil {
@@ -75,11 +66,7 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	w.tellFaults()
 	p.leftovers = w.leftovers(context.WithoutCancel(ctx))
 	p.trace = w.contents.annotate(w.join(trace))
-	w.mu.Lock()
-	for i := range p.trace {
-		p.trace[i].actor = w.actors[p.trace[i].Link]
-	}
-	w.mu.Unlock()
+	w.nameActors(p.trace)
 	if w.foreign != nil {
 		w.recognise(context.WithoutCancel(ctx), p)
 		asked = w.question(p)
@@ -87,8 +74,37 @@ func (w *world) push(ctx context.Context, i int, step Step, c changes) (*seenPus
 	p.after = w.inspect(context.WithoutCancel(ctx), asked)
 	p.realms = w.realms() // of a registry of somebody else's they are known by now
 	p.cache, p.log = w.readCache(), w.log.String()
+	if p.foreign != nil {
+		p.log = p.foreign.output // what it showed is all that is known of it
+	}
 	p.firings = w.firings(p.trace)
 	return p, nil
+}
+
+// runClient lets the client push, whoever it is, and notes how it ended.
+//
+// Errors: what kept a foreign client from running.
+func (w *world) runClient(ctx context.Context, local, tag string, step Step, p *seenPush, m mistake) error {
+	if w.foreign != nil {
+		err := w.foreignNow(ctx, step, p)
+		w.settled(context.WithoutCancel(ctx))
+		return err
+	}
+	result, err := w.pushNow(ctx, local, tag, step, p, m)
+	p.end = w.elapsed()
+	p.err = err
+	p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
+	p.via, p.published = result.Via, result.Published
+	return nil
+}
+
+// nameActors says on whose behalf each exchange was, where that is known.
+func (w *world) nameActors(trace []seen) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range trace {
+		trace[i].actor = w.actors[trace[i].Link]
+	}
 }
 
 // pushNow runs the client.

@@ -25,7 +25,7 @@ var foreignClients = []string{"buildah", "crane", "ctr", "docker", "oras", "podm
 // other.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e-")
+	dir, err := os.MkdirTemp("", "e2e-") //nolint:usetesting // the test's name is in T.TempDir, which is too long
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	return dir

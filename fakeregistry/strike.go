@@ -213,15 +213,23 @@ func (s *strike) hold(r *http.Request, d time.Duration) error {
 	return s.server().clock.Hold(r.Context(), r.RemoteAddr, d)
 }
 
-// dialling is wire.Dialling, for a dial that also ends when the server does.
+// dialling is wire.Dialling, for a dial that also ends when the server does, or when
+// the client's own limit on it does. That the dial is cancelled is no such end:
+// net/http does so, sooner or later, once the request is over.
 func (s *strike) dialling(ctx context.Context) (own context.Context, link string, done func()) {
 	requested, link, end := wire.Dialling(ctx)
 	own, cancel := context.WithCancel(context.WithValue(requested, lineKey{}, ctx.Value(lineKey{})))
+	limited := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
+		}
+	})
 	stop := func() bool { return true }
 	if closed := s.server().done; closed != nil {
 		stop = context.AfterFunc(untilDone{closed}, cancel)
 	}
 	return own, link, func() {
+		limited()
 		stop()
 		cancel()
 		end()
@@ -235,25 +243,7 @@ func (s *strike) delay(ctx context.Context, d time.Duration) error {
 	s.took(ctx)
 	own, link, done := s.dialling(ctx)
 	defer done()
-	own, stop := orDeadline(own, ctx)
-	defer stop()
-	if err := s.server().clock.Hold(own, link, d); err != nil {
-		return context.Cause(own)
-	}
-	return nil
-}
-
-// orDeadline is requested, but ended too when a client's own limit on a dial ends
-// it. That the dial is cancelled is no such end: net/http does so, sooner or later,
-// once the request is over.
-func orDeadline(requested, dial context.Context) (context.Context, func()) {
-	both, cancel := context.WithCancelCause(requested)
-	stop := context.AfterFunc(dial, func() {
-		if errors.Is(dial.Err(), context.DeadlineExceeded) {
-			cancel(dial.Err())
-		}
-	})
-	return both, func() { stop(); cancel(nil) }
+	return s.server().clock.Hold(own, link, d)
 }
 
 // Hold waits on the clock of the server that r came to, on behalf of the client,

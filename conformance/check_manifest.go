@@ -137,7 +137,7 @@ var man07 = &Check{
 		if a, err = p.get(ctx, location, "Accept", acceptAll); err != nil {
 			return err
 		}
-		return a.want(http.StatusOK)
+		return first(a.want(http.StatusOK), a.bytes(m.data))
 	},
 }
 

@@ -26,7 +26,7 @@ func (p *Probe) mountable(ctx context.Context) (blob, error) {
 
 var mount01 = &Check{
 	ID: "mount-01", Level: Must, Spec: "mounting", Requires: list{mono02}, Uses: list{mono03},
-	Doc:   "a mount of a blob that is there answers 201 and the blob can be pulled, or starts an upload",
+	Doc:   "a mount of a blob that is there answers 201 with a Location from which it can be pulled, or starts an upload",
 	Hurts: "docker, which mounts layers that it pushed elsewhere: the image cannot be pulled",
 	Run: func(ctx context.Context, p *Probe) error {
 		b, err := p.mountable(ctx)
@@ -44,7 +44,11 @@ var mount01 = &Check{
 			return &SkipError{Reason: "a mount starts an upload", FellBack: true}
 		}
 		p.remember(blobPath(p.Repository, b.digest))
-		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		location, err := a.location()
+		if err != nil {
+			return err
+		}
+		return first(p.readable(ctx, blobPath(p.Repository, b.digest), b), p.readable(ctx, location, b))
 	},
 }
 
@@ -238,7 +242,33 @@ var dig04 = &Check{
 			return err
 		}
 		defer s.cancel(ctx)
-		for _, b := range []blob{named, sent} {
+		chunked, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		defer chunked.cancel(ctx)
+		inChunks, inPost := p.blob("named in chunks", 80), p.blob("named in POST", 80)
+		if a, err := chunked.patch(ctx, sent.data, ""); err != nil {
+			return err
+		} else if a.status/100 == 2 && a.header.Get("Location") != "" {
+			if err := chunked.moved(a); err != nil {
+				return err
+			}
+		}
+		if _, err := chunked.put(ctx, inChunks.digest, nil); err != nil {
+			return err
+		}
+		if a, err := p.send(ctx, request{
+			method: http.MethodPost, url: uploadsPath(p.Repository) + "?digest=" + inPost.digest.String(), body: sent.data,
+			header: header("Content-Type", "application/octet-stream"),
+		}); err != nil {
+			return err
+		} else if a.status == http.StatusAccepted && a.header.Get("Location") != "" {
+			if post := (&session{p: p}); post.moved(a) == nil {
+				defer post.cancel(ctx)
+			}
+		}
+		for _, b := range []blob{named, sent, inChunks, inPost} {
 			a, err := p.get(ctx, blobPath(p.Repository, b.digest))
 			if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
 				return err

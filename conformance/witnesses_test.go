@@ -24,7 +24,7 @@ func opIs(ops ...wire.Op) func(*http.Request, wire.Route) bool {
 
 // witnesses are the planted defects.
 func witnesses() []witness {
-	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses(), waitWitnesses(), raceWitnesses(), largeWitnesses())
+	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses(), waitWitnesses(), raceWitnesses(), largeWitnesses(), eraWitnesses())
 }
 
 func blobWitnesses() []witness {
@@ -91,6 +91,7 @@ func blobWitnesses() []witness {
 			}
 		}, wire.OpUploadPut)},
 		{id: "dig-04", wrap: keepsCorrupt()},
+		{id: "dig-04", wrap: believesPosts()},
 		{id: "dig-05", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.Contains(r.URL.RawQuery, "md17") }, 201, "")},
 		{id: "dig-06", wrap: edit(func(a *reply) {
 			if strings.Contains(a.Body.String(), "DIGEST_INVALID") {
@@ -133,6 +134,20 @@ func keepsCorrupt() func(http.Handler) http.Handler {
 	}, func(a *reply, seen func(string) bool) {
 		if a.route.Op == wire.OpBlobGet && a.Code == 404 && seen(a.route.Digest.String()) {
 			a.set(200, "corrupt")
+		}
+	})
+}
+
+// believesPosts has every blob that one POST named.
+func believesPosts() func(http.Handler) http.Handler {
+	return recall(func(r *http.Request, _ wire.Route, _ []byte) string {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/dig-04/") {
+			return r.URL.Query().Get("digest")
+		}
+		return ""
+	}, func(a *reply, seen func(string) bool) {
+		if a.route.Op == wire.OpBlobGet && a.Code == 404 && seen(a.route.Digest.String()) {
+			a.set(200, "other")
 		}
 	})
 }

@@ -115,6 +115,7 @@ func uploadWitnesses() []witness {
 		{id: "mount-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadMount && !strings.HasSuffix(route.From, "mount-03/nowhere")
 		}, 201, ""), also: []string{"mount-02", "mount-05", "mount-06"}},
+		{id: "mount-01", wrap: without("Location", wire.OpUploadMount), also: []string{"mount-02"}},
 		{id: "mount-02", wrap: edit(func(a *reply) {
 			if a.Code == 202 && a.route.From != "" {
 				a.Header().Set("Location", a.Header().Get("Location")+"x")

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,16 +15,40 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	ctx, broken := signal.NotifyContext(ctx, syscall.SIGPIPE)
-	defer broken() // and not before: who reads no more must not end what tidies up
+	// Connections that peers reset raise SIGPIPE as well as output that nobody reads:
+	// it is the writing that tells, and who reads no more must not end what tidies up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which programs that we start would inherit
+	ctx, end := context.WithCancel(ctx)
 	os.Exit(run(ctx, os.Args[1:], outside{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		stdin: os.Stdin, stdout: unreadable{os.Stdout, end}, stderr: unreadable{os.Stderr, end},
 		env: os.LookupEnv, terminal: terminal,
 	}))
 }
 
+// An unreadable is a stream whose reader may go away, which ends the command as an
+// interrupt does.
+type unreadable struct {
+	*os.File
+	end func()
+}
+
+// Write implements io.Writer.
+func (u unreadable) Write(p []byte) (int, error) {
+	n, err := u.File.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		u.end()
+	}
+	return n, err
+}
+
+// WriteString implements io.StringWriter.
+func (u unreadable) WriteString(s string) (int, error) { return u.Write([]byte(s)) }
+
 // terminal reports whether a stream is a terminal, and how many columns it has.
 func terminal(stream any) (columns int, ok bool) {
+	if u, ok := stream.(unreadable); ok {
+		stream = u.File
+	}
 	f, isFile := stream.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, false

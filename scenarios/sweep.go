@@ -82,6 +82,7 @@ const (
 	SweepHung      = "hung"      // it did not end within its limit
 	SweepBroken    = "broken"    // an invariant is broken
 	SweepUnstruck  = "unstruck"  // the fault found nothing to strike
+	SweepSkipped   = "skipped"   // the client cannot be put to that
 	SweepUnknown   = "unknown"   // the bench could not tell
 )
 

@@ -18,6 +18,7 @@ func sweepVerdicts() []page.Verdict {
 		{Name: SweepHung, Mark: "∞", Tone: page.ToneHang, Doc: "the push did not end within its time limit"},
 		{Name: SweepBroken, Mark: "✗", Tone: page.ToneBad, Doc: "an invariant is broken"},
 		{Name: SweepUnknown, Mark: "?", Tone: page.ToneHang, Doc: "the bench could not tell"},
+		{Name: SweepSkipped, Mark: "–", Tone: page.ToneNone, Doc: "not run: this client cannot be put to that; the reason is behind the cell"},
 		{Name: SweepUnstruck, Mark: "·", Tone: page.ToneNone, Doc: "the fault found nothing to disturb there"},
 	}
 }
@@ -79,7 +80,7 @@ func (c *SweepCell) cell() page.Cell {
 func (c *SweepCell) summary() string {
 	text := c.Result.Scrubbed().Ending
 	switch c.Verdict {
-	case SweepBroken, SweepUnknown:
+	case SweepBroken, SweepUnknown, SweepSkipped:
 		return summaryOf(c.Result)
 	case SweepUnstruck:
 		return ""

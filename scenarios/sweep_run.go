@@ -177,7 +177,9 @@ func verdictOf(res Result, extra int, known bool) string {
 		return f.Name != "timeout" && f.Name != "expect.result" && f.Name != "invariant fired"
 	})
 	switch {
-	case res.Outcome == report.Broken || res.Outcome == report.Skipped:
+	case res.Outcome == report.Skipped:
+		return SweepSkipped
+	case res.Outcome == report.Broken:
 		return SweepUnknown
 	case others:
 		return SweepBroken

@@ -120,21 +120,26 @@ func (e bucket) who(r *http.Request) string {
 func clockKinds() []Kind {
 	return []Kind{{
 		Name: "clock-jump", Layer: "timing", Where: []string{"event"}, Seam: SeamRequest,
-		Doc: "The server's clock is put forward: tokens that it issued run out at once, and its dates shift.",
+		Doc: "The server's clock is put forward, or back: tokens that it issued run out at once, or late, and its dates shift.",
 		Params: []Param{
 			timeParam("by", time.Hour, "how far"),
+			{Name: "back", Type: ParamBool, Default: false, Doc: "whether it is put back, not forward"},
 			textParam("at", "upload.put", "the operation before which it happens, or the event at which"),
 		},
 		New: func(a Args) (Effect, error) {
-			if a.time("by") <= 0 {
+			by := a.time("by")
+			if by <= 0 {
 				return nil, errors.New("by: want a time that ends")
 			}
-			return jump{atPlace(a), a.time("by")}, nil
+			if a.flag("back") {
+				by = -by
+			}
+			return jump{atPlace(a), by}, nil
 		},
 	}}
 }
 
-// A jump puts the server's clock forward.
+// A jump puts the server's clock forward, or back where by is negative.
 type jump struct {
 	place
 	by time.Duration

@@ -40,6 +40,7 @@ var faultWitnesses = map[string][]witness{
 	"upload/rate-limit":              {withoutFaults, argument("allow", int64(3))},
 	"upload/read-after-write":        {withoutFaults},
 	"auth/clock-jump":                {withoutFaults, argument("by", time.Second)},
+	"auth/clock-jump-back":           {scenario("the clock stays", func(s *Scenario) { s.Faults = s.Faults[1:] })},
 	"manifest/later/too-soon":        {withoutFaults, argument("by", time.Duration(0))},
 	"manifest/later/in-the-end":      {argument("by", time.Hour)},
 	"manifest/pull-through":          {withoutFaults, argument("by", time.Duration(0))},

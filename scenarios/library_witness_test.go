@@ -106,7 +106,7 @@ var witnesses = map[string][]witness{
 	"manifest/all-tags":                  {tags(map[string]int{"latest": 3}), repeated("ping"), reversed},
 	"manifest/later-tag-fails":           {withoutFaults},
 	"manifest/redirected":                {withoutFaults},
-	"manifest/overwritten":               {tags(map[string]int{"v1": 2, "v2": 2}), answers(wire.OpBlobHead, http.StatusNotFound, false)},
+	"manifest/pushed-again":              {tags(map[string]int{"v1": 2, "v2": 2}), answers(wire.OpBlobHead, http.StatusNotFound, false)},
 	"manifest/immutable":                 {withoutFaults, repeated("manifest.put")},
 	"v1/first-push":                      {answers(wire.OpV1ChecksumPut, http.StatusOK, false), reversed, forgotten("v1.checksum.put")},
 	"v1/second-push":                     {answers(wire.OpV1JSONGet, http.StatusNotFound, false)},

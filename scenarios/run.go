@@ -36,13 +36,13 @@ func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
 		return res
 	}
 	var res Result
-	struck := make([]int, len(s.Faults))
+	struck := make([]int, len(declaredAtoms(s)))
 	for i := range max(runs, 1) {
 		res = r.positions(ctx, s, first+uint64(i), o)
 		if res.Outcome == report.Fail || res.Outcome == report.Broken || ctx.Err() != nil {
 			return res
 		}
-		for n := range min(len(struck), len(res.Fired)) { // the scenario's own faults come first
+		for n := range min(len(struck), len(res.Fired)) { // in the order of declaredAtoms
 			struck[n] += res.Fired[n].Times
 		}
 	}
@@ -55,13 +55,14 @@ func (r *Runner) seeds(ctx context.Context, s *Scenario, o observer) Result {
 // drawn fails a result where a fault that uses chance struck in none of the runs.
 // In a single run that is no failure: the seed drew so.
 func drawn(s *Scenario, struck []int, runs int, res *Result) {
-	for i, f := range s.Faults {
+	for i, a := range declaredAtoms(s) {
+		f := a.fault
 		if f.When.Chance == 0 || f.When.Optional || struck[i] > 0 {
 			continue
 		}
 		res.Outcome, res.Because = report.Fail, ""
 		res.Failures = append(res.Failures, invariantFailure(s, "fired", nil, finding{
-			broken: fmt.Sprintf("fault %s struck in none of the %d runs", faultTitle(f), runs), at: partIndex("faults", i),
+			broken: fmt.Sprintf("fault %s struck in none of the %d runs", faultTitle(f), runs), at: a.part,
 		}))
 	}
 }
@@ -74,8 +75,17 @@ func blank(s *Scenario, seed uint64) Result {
 	}
 	return Result{
 		ID: s.ID, Title: s.Title, Position: s.Position, Client: ClientName(s.Client), Seed: seed, Secrets: secretsOf(s),
-		Again: fmt.Sprintf("pushcheck run %s --seed %d --trace", name, seed),
+		Again: again(s, name, seed),
 	}
+}
+
+// again is the command that runs a scenario once more as it was run.
+func again(s *Scenario, name string, seed uint64) string {
+	command := "pushcheck run " + name
+	if s.As != "" {
+		command += " --client " + s.As
+	}
+	return fmt.Sprintf("%s --seed %d --trace", command, seed)
 }
 
 // grace is how long a run may take to end after it was told to.
@@ -248,19 +258,30 @@ func settle(s *Scenario, res *Result) {
 		if s.Known[i].See != "" {
 			res.Because += " (" + s.Known[i].See + ")"
 		}
+		held(s, s.Known[i], res)
 	default:
 		res.Outcome = report.Fail
 	}
 }
 
-// covers reports whether every failure is one that is known. A known wrong result
-// covers all of expect: what follows from it is no news.
-func covers(k Known, failures []report.Failure) bool {
-	result := slices.Contains(k.Fails, "result") && slices.ContainsFunc(failures, func(f report.Failure) bool { return partOf(f.Name) == "result" })
-	for _, f := range failures {
-		if result && strings.Contains(f.Name, "expect.") {
+// held fails a known failure of which a part does not happen any more.
+func held(s *Scenario, k Known, res *Result) {
+	for _, part := range k.Fails {
+		if slices.ContainsFunc(res.Failures, func(f report.Failure) bool { return partOf(f.Name) == part }) {
 			continue
 		}
+		at := partPosition(s, "known."+k.Client)
+		res.Outcome, res.Because = report.Fail, ""
+		res.Failures = append(res.Failures, report.Failure{
+			Name: "known." + k.Client, Message: part + " held, although it is known to fail: " + k.Because, Position: at, Source: lineOf(s, at.Line),
+		})
+	}
+}
+
+// covers reports whether every failure is one that is known. What is not named still
+// counts, also where it follows from what is.
+func covers(k Known, failures []report.Failure) bool {
+	for _, f := range failures {
 		if !slices.Contains(k.Fails, partOf(f.Name)) {
 			return false
 		}

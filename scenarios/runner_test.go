@@ -47,6 +47,9 @@ func TestOutcomes(t *testing.T) {
 		{"it passes", start, report.Pass, ""},
 		{"it fails", start + "expect: {result: failed}", report.Fail, "expect.result: the push succeeded; failed was expected"},
 		{"it is known to fail", start + "expect: {result: failed}\nknown: {docker-1.8: {fails: result, because: it is}}", report.Known, "it is"},
+		{"a part of what fails is known", start + "expect: {result: failed, via: v1}\nknown: {docker-1.8: {fails: result, because: it is}}", report.Fail, "expect.result"},
+		{"all that fails is known", start + "expect: {result: failed, via: v1}\nknown: {docker-1.8: {fails: [result, via], because: it is}}", report.Known, "it is"},
+		{"more is known than fails", start + "expect: {result: failed}\nknown: {docker-1.8: {fails: [result, via], because: it is}}", report.Fail, "expect.result"},
 		{"something else is known to fail", start + "expect: {result: failed}\nknown: {docker-1.8: {fails: via, because: it is}}", report.Fail, "expect.result"},
 		{"another client is known to fail", start + "expect: {result: failed}\nknown: {skopeo: {fails: result, because: it is}}", report.Fail, "expect.result"},
 		{"it is known to fail and passes", start + "known: {docker-1.8: {fails: result, because: it is}}", report.Fail, "it passed, although it is known to fail: it is"},
@@ -300,6 +303,33 @@ func TestEachPositionOfAFaultIsRun(t *testing.T) {
 	}
 	if n != 3 { // start, patch, put
 		t.Errorf("the fault struck %d times, want once at each of three requests: %v", n, l.said)
+	}
+}
+
+func TestRunAgainNamesTheClientThatWasPutIn(t *testing.T) {
+	t.Parallel()
+	s := made(t, "scenario: x\nregistry: fake\npush: a/b:v1\nimage: {layers: [1KiB]}\n")[0]
+	s.Client.Era, s.Client.Name, s.As = "best", "", "best"
+	summary, err := new(Runner).Run(t.Context(), []*Scenario{s})
+	if want := "pushcheck run x --client best --seed 1 --trace"; err != nil || summary.Results[0].Again != want {
+		t.Errorf("it is run again by %q, want %q (%v)", summary.Results[0].Again, want, err)
+	}
+}
+
+func TestChanceInAStepIsJudgedOverAllRuns(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ chance, says string }{
+		{"0.0001%", "fault delay struck in none of the 3 runs"},
+		{"99%", ""},
+	} {
+		res := ran(t, "scenario: x\nregistry: fake\nimage: {layers: [1KiB]}\nruns: 3\nsteps:\n  - push: a/b:v0\n  - push: a/b:v1\n    faults: [{delay: manifest.put, by: 1s, chance: "+tt.chance+"}]\n")
+		said := ""
+		for _, f := range res.Failures {
+			said += f.Message
+		}
+		if said != tt.says {
+			t.Errorf("by a chance of %s it is %s: %q", tt.chance, res.Outcome, said)
+		}
 	}
 }
 

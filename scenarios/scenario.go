@@ -58,6 +58,9 @@ type Scenario struct {
 	// made in Go.
 	Files fs.FS
 	Path  string
+	// As is the client that was put in the place of the file's, by its name; "" is
+	// none. The command that runs it again says so.
+	As string
 	// Unset names the environment variables that the file uses, that are not set
 	// and that have no default: such a scenario is skipped.
 	Unset []string
@@ -209,7 +212,7 @@ type Probe struct {
 // A Known is an accepted failure with its reason.
 type Known struct {
 	Client  string   // whose failure
-	Fails   []string // parts of expect and names of invariants; any other failure still counts
+	Fails   []string // parts of expect and names of invariants: each fails, and any other failure still counts
 	Because string
 	See     string
 }

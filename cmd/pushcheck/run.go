@@ -173,6 +173,7 @@ func (f runFlags) as(list []*scenarios.Scenario) error {
 	for i, s := range list {
 		changed := *s
 		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
+		changed.As = f.client
 		list[i] = &changed
 	}
 	return nil

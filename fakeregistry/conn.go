@@ -109,7 +109,7 @@ func (c *conn) reset() {
 // closed once the answer under way is complete.
 func (c *conn) deafen() {
 	c.deaf.Store(true)
-	_ = c.Conn.SetReadDeadline(clock.Real().Now()) // one that is gone is as good
+	_ = c.SetReadDeadline(clock.Real().Now()) // one that is gone is as good
 }
 
 // finish says that nothing more will come, and reads and drops what the client

@@ -81,7 +81,7 @@ type prompt struct {
 // listen gives the client so long for the next piece of its request.
 func (p *prompt) listen() {
 	if !p.read.Load() {
-		_ = p.conn.Conn.SetReadDeadline(clock.Real().Now().Add(p.idle)) // one that is gone is gone
+		_ = p.conn.SetReadDeadline(clock.Real().Now().Add(p.idle)) // one that is gone is gone
 	}
 }
 
@@ -89,7 +89,7 @@ func (p *prompt) listen() {
 // one, net/http may read what is left of the request.
 func (p *prompt) speak() {
 	p.listen()
-	_ = p.conn.Conn.SetWriteDeadline(clock.Real().Now().Add(p.idle)) // one that is gone is gone
+	_ = p.conn.SetWriteDeadline(clock.Real().Now().Add(p.idle)) // one that is gone is gone
 }
 
 // A promptBody is a body whose client must not stop.
@@ -106,11 +106,11 @@ func (b *promptBody) Read(p []byte) (int, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.conn.deafen()
 	case err != nil:
-		b.prompt.read.Store(true)
+		b.read.Store(true)
 		fallthrough
 	default:
 		if !b.conn.deaf.Load() {
-			_ = b.conn.Conn.SetReadDeadline(time.Time{}) // one that is gone is gone
+			_ = b.conn.SetReadDeadline(time.Time{}) // one that is gone is gone
 		}
 	}
 	return n, err

@@ -118,6 +118,7 @@ func TestClientsThatStopAreLetGo(t *testing.T) {
 		{"in a body for a proxy", proxy, "PUT /v2/a/manifests/x HTTP/1.1\nHost: a\nContent-Length: 10\n\n12345", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			s, err := fakeregistry.Start(fakeregistry.Config{Registry: row.registry, Limits: fakeregistry.Limits{Idle: idle}})
 			require.NoError(t, err)
 			c := dialProxy(t, s)

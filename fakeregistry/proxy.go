@@ -182,7 +182,9 @@ func (p *Proxy) Check(ctx context.Context) (status int, err error) {
 	}
 	var resp *http.Response
 	if err == nil {
-		<-l.ready
+		err = <-l.ready
+	}
+	if err == nil {
 		resp, err = http.ReadResponse(l.in, r)
 	}
 	if err != nil {

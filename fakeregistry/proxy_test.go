@@ -403,20 +403,18 @@ func TestProxyLeadsBack(t *testing.T) {
 		{"the next page", "Link", `<http://UP/v2/a/tags/list?n=2&last=x>; rel="next"`, `<http://PROXY/v2/a/tags/list?n=2&last=x>; rel="next"`},
 		{"the endpoint of V1", "X-Docker-Endpoints", "UP", "PROXY"},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			in := func(text string) string {
-				return strings.NewReplacer("UP", u.addr, "PROXY", s.Host()).Replace(text)
-			}
-			client := dialProxy(t, s)
-			client.say("GET /v2/ HTTP/1.1\nHost: " + s.Host() + "\n\n")
-			up := u.accept()
-			up.head()
-			up.say("HTTP/1.1 202 Accepted\nContent-Length: 0\n" + row.header + ": " + in(row.said) + "\n\n")
-			resp, err := http.ReadResponse(client.in, nil)
-			require.NoError(t, err)
-			resp.Body.Close()
-			require.Equal(t, in(row.want), resp.Header.Get(row.header))
-		})
+		in := func(text string) string {
+			return strings.NewReplacer("UP", u.addr, "PROXY", s.Host()).Replace(text)
+		}
+		client := dialProxy(t, s)
+		client.say("GET /v2/ HTTP/1.1\nHost: " + s.Host() + "\n\n")
+		up := u.accept()
+		up.head()
+		up.say("HTTP/1.1 202 Accepted\nContent-Length: 0\n" + row.header + ": " + in(row.said) + "\n\n")
+		resp, err := http.ReadResponse(client.in, nil)
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, in(row.want), resp.Header.Get(row.header), row.name)
 	}
 }
 

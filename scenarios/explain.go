@@ -18,7 +18,7 @@ import (
 // An Explanation is what there is to say about a name.
 type Explanation struct {
 	Name  string
-	What  string   // "fault", "key", "quirk", "operation", "invariant", "outcome", "error code", "exit code", "era", "scenario"
+	What  string   // "fault", "key", "quirk", "oddity", "operation", "invariant", "outcome", "error code", "exit code", "era", "scenario"
 	Doc   string   // sentences
 	Rows  []Row    // parameters, rules, cases
 	Files []string // IDs of built-in scenario files that use it
@@ -28,7 +28,7 @@ type Explanation struct {
 type Row struct{ Name, Type, Default, Doc string }
 
 // Explain says what a fault, operation, invariant, outcome, error code, exit
-// code, era, key of the file format, quirk or built-in scenario is. A name that means several things has
+// code, era, key of the file format, quirk, oddity or built-in scenario is. A name that means several things has
 // several explanations.
 //
 // Errors: *NotFoundError with near names; an error of reading.
@@ -36,7 +36,7 @@ func Explain(name string) ([]Explanation, error) {
 	var found []Explanation
 	for _, explain := range []func(string) (Explanation, bool){
 		explainFault, explainOp, explainInvariant, explainTable(outcomeDocs, "outcome"), explainTable(codeDocs, "error code"),
-		explainTable(exitDocs, "exit code"), explainEra, explainKey, explainQuirk,
+		explainTable(exitDocs, "exit code"), explainEra, explainKey, explainQuirk, explainOddity,
 	} {
 		if e, ok := explain(name); ok {
 			found = append(found, e)
@@ -64,6 +64,7 @@ func Explainable() []string {
 	for _, q := range quirkList() {
 		list = append(list, q.Name)
 	}
+	list = append(list, OddityNames()...)
 	for _, table := range [][]docRow{outcomeDocs, codeDocs, exitDocs} {
 		for _, row := range table {
 			list = append(list, row.name)

@@ -89,8 +89,16 @@ func (c *checker) external(r Registry, part string) {
 		key string
 		set bool
 	}{
-		{"auth", r.Auth != ""}, {"users", r.Users != nil}, {"accepts", r.Accepts != nil}, {"has", r.Has != nil}, {"delete", r.Delete},
-		{"read-only", r.ReadOnly}, {"style", r.Style != ""}, {"quirks", r.Quirks != nil}, {"ornery", r.Ornery != nil}, {"run", r.Run != nil},
+		{"auth", r.Auth != ""},
+		{"users", r.Users != nil},
+		{"accepts", r.Accepts != nil},
+		{"has", r.Has != nil},
+		{"delete", r.Delete},
+		{"read-only", r.ReadOnly},
+		{"style", r.Style != ""},
+		{"quirks", r.Quirks != nil},
+		{"ornery", r.Ornery != nil},
+		{"run", r.Run != nil},
 	} {
 		if own.set {
 			c.fail(part+"."+own.key, "%s is about a registry of the bench's own, and this one is somebody else's, at url", own.key)

@@ -1,7 +1,6 @@
 package scenarios_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -135,7 +134,7 @@ func TestWhatARegistryOfSomebodyElseCannotDo(t *testing.T) {
 		loader := scenarios.Loader{Files: fstest.MapFS{"it.yaml": {Data: []byte(head + row.text)}}}
 		_, err := loader.Load("it.yaml")
 		var problems *scenarios.Errors
-		require.True(t, errors.As(err, &problems), "%s: %v", row.text, err)
+		require.ErrorAs(t, err, &problems, row.text)
 		assert.Contains(t, err.Error(), row.says)
 	}
 }

@@ -13,6 +13,15 @@ type Oddity = fakeregistry.Oddity
 // OddityNames are the names of all oddities.
 func OddityNames() []string { return fakeregistry.OddityNames() }
 
+func explainOddity(name string) (Explanation, bool) {
+	for _, o := range fakeregistry.OddityList() {
+		if o.Name == name {
+			return Explanation{Name: name, What: "oddity", Doc: o.Doc, Rows: []Row{{Name: "allowed by", Doc: o.Law}}}, true
+		}
+	}
+	return Explanation{}, false
+}
+
 // ornery reads what makes a registry of our own difficult: true for what the seed
 // chooses, or the names of its oddities.
 func (d *decoder) ornery(n *node) []string {

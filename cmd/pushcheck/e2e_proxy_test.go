@@ -35,7 +35,6 @@ func (p program) proxy(t *testing.T, upstream, faults string) (host string, log 
 // TestE2EProxy pushes to Debian's registry through the proxy, with eras and with
 // programs of others, and looks at the registry itself afterwards.
 func TestE2EProxy(t *testing.T) {
-	t.Parallel()
 	upstream := startDebianRegistry(t)
 	pushcheck := build(t)
 	layout := filepath.Join(t.TempDir(), "layout")

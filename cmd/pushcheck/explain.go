@@ -29,7 +29,7 @@ func newExplain(o outside) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			found, err := scenarios.Explain(args[0])
 			if missing := new(scenarios.NotFoundError); errors.As(err, &missing) {
-				return usage(didYouMean(missing, "explain knows every fault, key, quirk, operation, invariant, outcome, era, exit code and scenario"),
+				return usage(didYouMean(missing, "explain knows every fault, key, quirk, oddity, operation, invariant, outcome, era, exit code and scenario"),
 					"nothing is called %q", args[0])
 			}
 			if err != nil {

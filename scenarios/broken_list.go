@@ -18,9 +18,14 @@ import (
 
 // BrokenPushers lists a pusher for each standing invariant, in the order of every
 // report.
-func BrokenPushers() []BrokenPusher {
-	at := func(op string) Where { return Where{Ops: []Pattern{{Op: op}}} }
-	refused := []Fault{{Name: "respond", Where: at("manifest.put"), Args: fakeregistry.Args{"status": int64(403), "error": "DENIED"}}}
+func BrokenPushers() []BrokenPusher { return append(liars(), pests()...) }
+
+// whereAt is where a fault of a broken pusher's scenario strikes.
+func whereAt(op string) Where { return Where{Ops: []Pattern{{Op: op}}} }
+
+// liars break what is about ends, secrets and protocols.
+func liars() []BrokenPusher {
+	refused := []Fault{{Name: "respond", Where: whereAt("manifest.put"), Args: fakeregistry.Args{"status": int64(403), "error": "DENIED"}}}
 	return []BrokenPusher{
 		{
 			Name: "claims-success", Invariant: "truth", Doc: "It reports a success whatever happened",
@@ -51,10 +56,16 @@ func BrokenPushers() []BrokenPusher {
 			Name: "asks-v1", Invariant: "no-downgrade", Doc: "It asks V1 when V2 is confirmed",
 			scenario: Scenario{Registries: []Registry{{Kind: KindBoth}}},
 			mistake: mistake{through: func(next http.RoundTripper) http.RoundTripper {
-				next = asksFirst(wire.OpManifestPut, http.MethodGet, "/v1/_ping")(next)
-				return asksFirst(wire.OpManifestPut, http.MethodGet, "/v2/")(next)
+				next = asksFirst(http.MethodGet, "/v1/_ping")(next)
+				return asksFirst(http.MethodGet, "/v2/")(next)
 			}},
 		},
+	}
+}
+
+// pests break what is about too much, too early, and what is left behind.
+func pests() []BrokenPusher {
+	return []BrokenPusher{
 		{
 			Name: "asks-on", Invariant: "bounded", Doc: "It asks for the same blob seven times",
 			scenario: Scenario{Image: Image{Layers: []int64{1 << 10}}},
@@ -62,19 +73,19 @@ func BrokenPushers() []BrokenPusher {
 		},
 		{
 			Name: "impatient", Invariant: "patience", Doc: "It asks again at once when it is told to wait",
-			scenario: Scenario{Faults: []Fault{{Name: "too-many", Where: at("manifest.head"), When: fakeregistry.Trigger{Nth: 1}}}},
+			scenario: Scenario{Faults: []Fault{{Name: "too-many", Where: whereAt("manifest.head"), When: fakeregistry.Trigger{Nth: 1}}}},
 			mistake: mistake{through: repeating(wire.OpManifestHead, 1, func(r *http.Response) bool {
 				return r.StatusCode == http.StatusTooManyRequests
 			})},
 		},
 		{
 			Name: "sends-twice", Invariant: "no-double-count", Doc: "It sends a blob again into a session whose line broke",
-			scenario: Scenario{Faults: []Fault{{Name: "close", Where: at("upload.put"), When: fakeregistry.Trigger{Nth: 1}}}},
+			scenario: Scenario{Faults: []Fault{{Name: "close", Where: whereAt("upload.put"), When: fakeregistry.Trigger{Nth: 1}}}},
 			mistake:  mistake{through: sendingTwice},
 		},
 		{
 			Name: "forgets-session", Invariant: "clean-up", Doc: "It starts an upload and forgets it",
-			mistake: mistake{through: asksFirst(wire.OpManifestPut, http.MethodPost, "/v2/team/app/blobs/uploads/")},
+			mistake: mistake{through: asksFirst(http.MethodPost, "/v2/team/app/blobs/uploads/")},
 		},
 		{
 			Name: "leaves-file", Invariant: "quiet-end", Doc: "It leaves a file behind that it buffered a layer in",
@@ -93,12 +104,12 @@ func BrokenPushers() []BrokenPusher {
 		},
 		{
 			Name: "spares-itself", Invariant: "fired", Doc: "It takes it for granted that the registry has no blob, and does not ask",
-			scenario: Scenario{Faults: []Fault{{Name: "delay", Where: at("blob.head")}}},
+			scenario: Scenario{Faults: []Fault{{Name: "delay", Where: whereAt("blob.head")}}},
 			mistake:  mistake{through: answering(wire.OpBlobHead, http.StatusNotFound)},
 		},
 		{
 			Name: "misspells", Invariant: "expected-traffic", Doc: "It asks for something that is in no protocol",
-			mistake: mistake{through: asksFirst(wire.OpManifestPut, http.MethodGet, "/v2/team/app/blob/layer1")},
+			mistake: mistake{through: asksFirst(http.MethodGet, "/v2/team/app/blob/layer1")},
 		},
 	}
 }
@@ -111,12 +122,12 @@ func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r
 
 func opOf(r *http.Request) wire.Op { return wire.ParseRoute(r.Method, r.URL).Op }
 
-// asksFirst sends a request of its own before the first of an operation.
-func asksFirst(op wire.Op, method, path string) func(http.RoundTripper) http.RoundTripper {
+// asksFirst sends a request of its own before the first manifest is put.
+func asksFirst(method, path string) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
 		did := false
 		return tripper(func(r *http.Request) (*http.Response, error) {
-			if opOf(r) != op || did {
+			if opOf(r) != wire.OpManifestPut || did {
 				return next.RoundTrip(r)
 			}
 			did = true

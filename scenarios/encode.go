@@ -304,8 +304,15 @@ func encodeWhere(w Where) *node {
 	}
 	b.put("op", ops)
 	for _, x := range [...]struct{ key, value string }{
-		{"host", w.Host}, {"repo", w.Repo}, {"tag", w.Tag}, {"digest", w.Digest}, {"media", w.Media}, {"client", w.Client},
-		{"header", w.Header}, {"path", w.Path}, {"method", w.Method},
+		{"host", w.Host},
+		{"repo", w.Repo},
+		{"tag", w.Tag},
+		{"digest", w.Digest},
+		{"media", w.Media},
+		{"client", w.Client},
+		{"header", w.Header},
+		{"path", w.Path},
+		{"method", w.Method},
 	} {
 		b.text(x.key, x.value)
 	}

@@ -137,12 +137,12 @@ func coveredMistakes(ctx context.Context, o outside) (uncaught int, err error) {
 			return uncaught, fmt.Errorf("broken pusher %s: %w", b.Name, err)
 		}
 		by := strings.Join(caught, ", ")
-		switch {
-		case by == b.Invariant:
+		switch by {
+		case b.Invariant:
 			by = "it alone"
-		case by == "":
+		case "":
 			by = "none"
-			fallthrough
+			uncaught++
 		default:
 			uncaught++
 		}

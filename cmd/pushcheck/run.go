@@ -115,7 +115,7 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	if err := finish(counted); err != nil {
 		return broken("", err)
 	}
-	if err := writeHTML(f.html, scenarios.RunPage(summary.Results, list, f.selection.command("run", args))); err != nil {
+	if err := writeHTML(f.html, scenarios.RunPage(summary.Results, list, f.command("run", args))); err != nil {
 		return err
 	}
 	if ctx.Err() == nil {

@@ -48,7 +48,7 @@ Exit codes: 0 no invariant is broken but those that the client is known to break
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSweep(cmd.Context(), f, o) },
 	}
 	flags := cmd.Flags()
-	f.foreignFlags.flags(flags)
+	f.flags(flags)
 	flags.StringVar(&f.sweep.Client, "client", "", "the `CLIENT`, an era or another program")
 	flags.StringArrayVar(&f.sweep.Faults, "fault", nil, "only this `FAULT`; may be repeated; all unless given")
 	flags.StringArrayVar(&f.sweep.Steps, "step", nil, "only this `STEP`: an operation such as upload.*, or one step such as 'upload.patch 2'; may be repeated")

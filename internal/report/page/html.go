@@ -120,7 +120,7 @@ func (p *Page) tableView(n int, t Table) tableView {
 		v.Columns[i] = c.clean()
 	}
 	for i, r := range t.Rows {
-		r.Head = r.Head.clean()
+		r.Head = r.clean()
 		row := rowView{Head: r.Head}
 		for j, c := range r.Cells {
 			c.Count, c.Summary = clean(c.Count), clean(c.Summary)

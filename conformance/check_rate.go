@@ -69,7 +69,7 @@ var err09 = &Check{
 	Run: func(ctx context.Context, p *Probe) error {
 		refused := false
 		for _, repository := range []string{p.Repository + "/made/by/nobody", p.place() + "/nobody-made/" + p.name()} {
-			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}, hasty: true})
+			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}})
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func formatBlocks() []formatBlock {
 			{"body", textShape(), "The content whose bytes must come back."},
 		}},
 		{"known", "known.CLIENT", []formatKey{
-			{"fails", textsShape(), "Which parts of expect, and which invariants, fail: each of them does, and any other failure still counts."},
+			{"fails", textsShape(), "Which parts of expect, and which invariants, fail: each of them does, and any other failure still counts; but where it names result, the rest of expect spoke of another push."},
 			{"because", textShape(), "Why, in a sentence."},
 			{"see", textsShape(), "Where there is more about it."},
 		}},

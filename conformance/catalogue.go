@@ -11,7 +11,7 @@ func Checks() []*Check {
 		pingChecks(), authChecks(), tokenChecks(), rightsChecks(), blobChecks(), monoChecks(), chunkChecks(), sessionChecks(), resumeChecks(),
 		interruptChecks(), mountChecks(), foreignChecks(), digestChecks(), algorithmChecks(), manifestChecks(), manifestContentChecks(), schema1Checks(),
 		conditionChecks(), tagChecks(), pagingChecks(), referrerChecks(), deleteChecks(), errorChecks(), rateChecks(), concurrencyChecks(), raceChecks(),
-		limitChecks(), largeChecks(), securityChecks(), httpChecks(), transportChecks(), v1Checks(), perfChecks(),
+		limitChecks(), largeChecks(), securityChecks(), httpChecks(), transportChecks(), v1Checks(), eraChecks(), perfChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b *Check) int {
 		return cmp.Or(cmp.Compare(groupOrder(a), groupOrder(b)), cmp.Compare(a.ID, b.ID))
@@ -22,7 +22,7 @@ func Checks() []*Check {
 // groups are the groups, in the order of reports.
 func groups() []string {
 	return []string{
-		"ping", "auth", "blob", "mono", "chunk", "res", "mount", "dig", "man", "tag", "ref", "del", "err", "conc", "lim", "sec", "http", "v1", "perf",
+		"ping", "auth", "blob", "mono", "chunk", "res", "mount", "dig", "man", "tag", "ref", "del", "err", "conc", "lim", "sec", "http", "v1", "era", "perf",
 	}
 }
 

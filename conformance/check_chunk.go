@@ -44,6 +44,9 @@ func (s *session) chunkSize() int {
 
 // closed closes the session and reads the blob back.
 func (s *session) closed(ctx context.Context, b blob, last []byte, headers ...string) error {
+	if len(headers) == 0 && len(last) > 0 && s.size > 0 {
+		headers = []string{"Content-Range", span(s.size, s.size+len(last))}
+	}
 	a, err := s.put(ctx, b.digest, last, headers...)
 	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 		return err

@@ -78,10 +78,13 @@ func withReferrers(run func(ctx context.Context, p *Probe, subject manifest, one
 }
 
 var ref01 = &Check{
-	ID: "ref-01", Level: Must, Pull: true, Spec: "referrers", Requires: list{ping01},
+	ID: "ref-01", Level: Must, Pull: true, Spec: "referrers", Requires: list{ping01}, Uses: list{mono02, mono03, man03},
 	Doc:   "the referrers of a digest that nobody knows are an empty index; a registry without them answers 404",
 	Hurts: "cosign, oras and notation, which fall back to a tag on 404 alone",
 	Run: func(ctx context.Context, p *Probe) error {
+		if _, _, _, err := p.tagged(ctx); err != nil { // a repository that is not there has no referrers either
+			return err
+		}
 		a, err := p.get(ctx, referrersPath(p.Repository, p.blob("nothing", 9).digest))
 		if err != nil {
 			return err
@@ -94,10 +97,13 @@ var ref01 = &Check{
 }
 
 var ref02 = &Check{
-	ID: "ref-02", Level: Must, Pull: true, Spec: "referrers", Requires: list{ref01},
+	ID: "ref-02", Level: Must, Pull: true, Spec: "referrers", Requires: list{ref01}, Uses: list{mono02, mono03, man03},
 	Doc:   "referrers are an OCI index, by Content-Type and by content",
 	Hurts: "clients that decode it as one (oras, regclient)",
 	Run: func(ctx context.Context, p *Probe) error {
+		if _, _, _, err := p.tagged(ctx); err != nil {
+			return err
+		}
 		a, err := p.get(ctx, referrersPath(p.Repository, p.blob("nothing", 9).digest))
 		if err != nil {
 			return err

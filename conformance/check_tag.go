@@ -189,10 +189,13 @@ var tag15 = &Check{
 }
 
 var tag17 = &Check{
-	ID: "tag-17", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "tag-17", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01}, Uses: list{mono02, mono03, man03},
 	Doc:   "the catalogue of repositories is a list, or is not there",
 	Hurts: "tools that copy whole registries",
 	Run: func(ctx context.Context, p *Probe) error {
+		if _, _, _, err := p.tagged(ctx); err != nil { // there is a repository to list
+			return err
+		}
 		a, err := p.get(ctx, "/v2/_catalog?n=1")
 		if err != nil {
 			return err

@@ -20,7 +20,7 @@ type Profile struct {
 
 // Profiles are the choices there are.
 func Profiles() []Profile {
-	docker := []string{"ping", "auth", "blob", "mono", "mount", "dig", "man", "err", "sec", "http"}
+	docker := []string{"ping", "auth", "blob", "mono", "mount", "dig", "man", "err", "sec", "http", "era"}
 	dockerToo := []string{"chunk-01", "chunk-02", "chunk-19", "chunk-20", "tag-01", "tag-02", "tag-11", "tag-12", "tag-15", "conc-01", "conc-08"}
 	later := []string{"mono-17", "man-28", "dig-07"} // than 1.0
 	costly := []string{"blob-13", "sec-11"}          // and no part of a push

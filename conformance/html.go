@@ -24,7 +24,7 @@ func (r *Report) WriteHTML(w io.Writer, again string, failOn Level) error {
 	}
 	p.Title = r.clean(p.Title)
 	if r.LeftBehind {
-		p.Notes = append(p.Notes, "The registry deletes nothing: what was pushed is still there, under "+r.Prefix+".")
+		p.Notes = append(p.Notes, "What was pushed is still there, under "+r.Prefix+".")
 	}
 	return p.WriteHTML(w)
 }

@@ -10,7 +10,7 @@ type Report struct {
 	Target, Profile string
 	Seed            uint64
 	Prefix          string // of the repositories that were written to
-	LeftBehind      bool   // the registry does not delete: they are still there
+	LeftBehind      bool   // they are still there: the registry does not delete, or the run kept them
 	Requests, Bytes int64  // that the run sent; the bytes are of bodies, both ways
 	Verdicts        []Verdict
 

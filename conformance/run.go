@@ -63,7 +63,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	report := &Report{Target: t.URL, Profile: o.profileName(), Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load(), secrets: append(secretsOf(t), r.keys.secrets()...)}
+	report := &Report{Target: t.URL, Profile: o.profileName(), Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load() || o.Keep, secrets: append(secretsOf(t), r.keys.secrets()...)}
 	report.Requests, report.Bytes = r.manners.spent()
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
@@ -207,7 +207,9 @@ func (r *runner) run(ctx context.Context, c *Check, below string) Verdict {
 		v.Violation.Exchange = &p.exchanges[len(p.exchanges)-1] // it is about several: the last one stands for them
 	}
 	v.Exchanges, v.Measured = p.exchanges, p.measured
-	p.clean(ctx)
+	if !r.options.Keep {
+		p.clean(ctx)
+	}
 	return v
 }
 
@@ -234,6 +236,9 @@ func (r *runner) judge(c *Check, err error) Verdict {
 		if skip.FellBack {
 			v.Word = FellBack
 		}
+	case r.suspect(err) != "":
+		v.Word, v.BlockedBy = BlockedBy, r.suspect(err)
+		v.Reason = "needs " + v.BlockedBy
 	case errors.As(err, &setup) && setup.of != c.ID && r.failed(setup.of):
 		v.Word, v.BlockedBy, v.Reason = BlockedBy, setup.of, "needs "+setup.of
 	case errors.As(err, &violation) && r.sameAs(c, violation) != "":
@@ -262,6 +267,20 @@ func (r *runner) sameAs(c *Check, violation *Violation) string {
 	for _, used := range c.Uses {
 		if s := r.states[used]; s != nil && s.verdict.Violation != nil && s.verdict.rootKey() == mine.rootKey() {
 			return used.ID
+		}
+	}
+	return ""
+}
+
+// suspect is the ID of a check that failed, and looks at what an era's push stopped
+// at; "" where there is none.
+func (r *runner) suspect(err error) string {
+	var push *pushError
+	if errors.As(err, &push) {
+		for _, id := range push.suspects {
+			if r.failed(id) {
+				return id
+			}
 		}
 	}
 	return ""

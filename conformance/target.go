@@ -67,6 +67,9 @@ type Options struct {
 	// nothing: a repository and a tag or digest, "team/app:v1". That profile needs it
 	// and no other takes it.
 	Given string
+	// Keep leaves what the run pushed in the registry, so that the commands of the
+	// report find it.
+	Keep  bool
 	Clock clock.Clock // nil is the real one
 	// Progress, when not nil, is called with each verdict as it is reached, one at
 	// a time.

@@ -224,7 +224,7 @@ func (t textWriter) summary(r *Report) {
 	t.line("%s, %s of bodies", count(int(r.Requests), "request"), size(r.Bytes))
 	t.line("seed %d", r.Seed)
 	if r.LeftBehind {
-		t.line("it deletes nothing: what was pushed is still there, under %s", r.Prefix)
+		t.line("what was pushed is still there, under %s", r.Prefix)
 	}
 }
 

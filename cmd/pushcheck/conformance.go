@@ -30,6 +30,7 @@ type conformanceFlags struct {
 	prefix, other, image   string
 	color, progress        string
 	list, json, insecure   bool
+	keep                   bool
 	verbose                bool
 	seed                   uint64
 	parallel               int
@@ -66,6 +67,7 @@ cannot be reached or something could not be seen, 130 interrupted.`,
 	flags.StringVar(&f.level, "level", "", "nothing lighter than must, should or may")
 	flags.StringVar(&f.failOn, "fail-on", "must", "exit 1 for what breaks a must, or a should too")
 	flags.BoolVar(&f.list, "list", false, "name the checks that would run, and run none")
+	flags.BoolVar(&f.keep, "keep", false, "delete nothing, so that the commands of the report find what was pushed")
 	flags.BoolVar(&f.json, "json", false, "write the report to standard output as JSON, and text to standard error")
 	flags.StringVar(&f.junit, "junit", "", "write a JUnit report to this `FILE`")
 	flags.StringVar(&f.report, "report", "", "write the JSON report to this `FILE`, for pushcheck compare")
@@ -177,7 +179,7 @@ func optionsError(err error) error {
 func (f conformanceFlags) options() (conformance.Options, error) {
 	o := conformance.Options{
 		Profile: f.profile, Run: f.run, Skip: f.skip, Seed: f.seed, Parallel: f.parallel, Timeout: f.timeout, Patience: f.patience, Deadline: f.deadline,
-		MaxRequests: f.maxRequests, Rate: f.rate, Given: f.image,
+		MaxRequests: f.maxRequests, Rate: f.rate, Given: f.image, Keep: f.keep,
 	}
 	if f.parallel < 1 || f.timeout <= 0 || f.patience <= 0 {
 		return o, usage("", "--parallel, --timeout and --patience are above 0")

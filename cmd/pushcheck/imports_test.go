@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 
 	"scenarios/record": {"internal/recording"},
 
-	"conformance":                 {"pusher", "internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock"},
+	"conformance":                 {"pusher", "pusher/image", "fakeregistry", "internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock"},
 	"conformance/conformancetest": {"conformance"},
 
 	"cmd/pushcheck":        {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/report/page", "internal/wire", "internal/clock"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net"
+	"strings"
 	"sync"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
@@ -20,6 +21,7 @@ type pushed struct {
 	result *pusher.Result
 	err    error // as the era's user sees it
 	late   bool  // the time of a push was over
+	again  bool  // it tried something again
 }
 
 // A source puts an image into a store, under a repository's tags.
@@ -82,7 +84,9 @@ func (p *Probe) pushOnce(ctx context.Context, e pusher.Era, store *image.Store, 
 	}
 	limited, cancel := d.line.limited(ctx)
 	defer cancel()
-	d.result, d.err = client.Push(limited, name, tag, pusher.Options{Credentials: p.credentials})
+	d.result, d.err = client.Push(limited, name, tag, pusher.Options{Credentials: p.credentials, Progress: func(e pusher.Event) {
+		d.again = d.again || strings.HasPrefix(e.Status, "Retrying")
+	}})
 	d.late = d.err != nil && limited.Err() != nil && ctx.Err() == nil
 	return d
 }
@@ -114,7 +118,7 @@ func (d pushed) failed() error {
 	if a != nil && errors.Is(a.err, errBudget) {
 		return a.err
 	}
-	if d.late && a == nil {
+	if d.late && a == nil && !d.again {
 		return fmt.Errorf("%s had not pushed the image within %s", d.era.Name, d.line.p.timeout)
 	}
 	if a == nil {
@@ -148,11 +152,13 @@ func suspectsOf(op wire.Op) []string {
 	case wire.OpUploadStart, wire.OpUploadMount:
 		return []string{"mono-01", "mono-02", "mount-01", "mount-02"}
 	case wire.OpUploadPatch, wire.OpUploadPut:
-		return []string{"mono-03", "mono-05", "chunk-01", "chunk-02", "chunk-03", "chunk-10", "chunk-19", "conc-01"}
+		return []string{"mono-03", "mono-05", "chunk-01", "chunk-02", "chunk-03", "chunk-10", "chunk-13", "chunk-19", "conc-01"}
 	case wire.OpBlobHead, wire.OpBlobGet:
-		return []string{"blob-01", "blob-02", "blob-03"}
-	case wire.OpManifestPut, wire.OpManifestHead, wire.OpManifestGet:
-		return []string{"man-01", "man-03", "man-04", "man-05", "man-10", "dig-01", "blob-02", "mono-03"}
+		return []string{"blob-01", "blob-02", "blob-03", "blob-14", "chunk-03", "err-12", "sec-01"}
+	case wire.OpManifestPut:
+		return []string{"man-01", "man-03", "man-04", "man-05", "dig-02", "blob-02", "blob-14", "sec-01"}
+	case wire.OpManifestHead, wire.OpManifestGet:
+		return []string{"man-01", "man-03", "man-04", "man-05", "man-10", "man-11", "dig-01", "err-12"}
 	}
 	return nil
 }

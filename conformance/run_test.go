@@ -39,7 +39,7 @@ func serve(t *testing.T, r fakeregistry.Registry) string {
 
 // brisk are options of a run that waits little and sends little.
 func brisk(o conformance.Options) conformance.Options {
-	o.Patience, o.Large = 60*time.Millisecond, 256<<10
+	o.Patience, o.Large, o.Timeout = 60*time.Millisecond, 256<<10, 15*time.Second
 	if *full {
 		o.Large = 1 << 20
 	}

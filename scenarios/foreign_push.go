@@ -189,13 +189,3 @@ func viaOf(trace []seen) pusher.Version {
 	}
 	return via
 }
-
-// settled waits until the servers are done with what the client asked: one that was
-// killed leaves requests behind.
-func (w *world) settled(ctx context.Context) {
-	own, cancel := clock.Real().WithTimeout(ctx, closing)
-	defer cancel()
-	for _, h := range w.hosts {
-		_ = h.server.Recorder().Settle(own) // what hangs until the server ends is shown as open
-	}
-}

@@ -92,6 +92,7 @@ func (w *world) runClient(ctx context.Context, local, tag string, step Step, p *
 	}
 	result, err := w.pushNow(ctx, local, tag, step, p, m)
 	p.end = w.elapsed()
+	w.settled(context.WithoutCancel(ctx))
 	p.err = err
 	p.hung = errors.Is(ctx.Err(), context.DeadlineExceeded)
 	p.via, p.published = result.Via, result.Published

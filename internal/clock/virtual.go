@@ -158,6 +158,18 @@ func (v *Virtual) Connected(name string) {
 	v.jump()
 }
 
+// Held reports whether a Hold of link is under way, so that what is held goes on only
+// when time passes or its context ends.
+func (v *Virtual) Held(name string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if w := v.strays[name]; w != nil && !w.fired {
+		return true
+	}
+	l := v.links[name]
+	return l != nil && l.hold != nil && !l.hold.fired
+}
+
 // Abandon implements Clock.
 func (v *Virtual) Abandon(name string) {
 	v.mu.Lock()

@@ -148,6 +148,16 @@ func (r *Recorder) Settle(ctx context.Context) error {
 	}
 }
 
+// Busy reports whether an exchange is under way.
+func (r *Recorder) Busy() bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open > 0
+}
+
 // ended notes that an exchange is no longer under way.
 func (r *Recorder) ended() {
 	r.mu.Lock()

@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios storm self apart e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios storm self thorough e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,8 @@ self: ## the conformance checks against the bench's own registries, and every ch
 	$(GO) test -count=1 ./conformance/...
 	$(GO) test -count=1 -timeout 30m -run 'TestWitnesses|TestAuthWitnesses|TestAlone|TestLawful|TestClean' ./conformance -full
 
-apart: ## the scenarios of each era against every other era
-	$(GO) test -count=1 -run TestErasAreApart ./scenarios -full
+thorough: ## in full what the other tests sample: each era against the others' scenarios, every change that a scenario must notice
+	$(GO) test -count=1 -run 'TestErasAreApart|TestEveryBuiltInScenarioCanFail' ./scenarios -full
 
 e2e: ## pushcheck with the programs of others that .ci/run installs; all of them must be there
 	$(GO) test -tags e2e -count=1 -timeout 20m -run 'TestE2E' -v ./cmd/pushcheck

@@ -12,7 +12,7 @@ import (
 	"github.com/pushcheck/pushcheck/pusher"
 )
 
-var full = flag.Bool("full", false, "let every other era try the scenarios of an era, not its neighbours alone")
+var full = flag.Bool("full", false, "run in full what else is a sample: every era beside the scenarios of another, every witness of a scenario")
 
 // everyPosition is about what becomes of a push, which others may well survive.
 const everyPosition = "era-best/every-position"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ func TestMain(m *testing.M) {
 	if code, ok := pretending(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	debug.SetGCPercent(400) // many small worlds, each soon forgotten
 	code := m.Run()
 	if left := leftover(5 * time.Second); code == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines outlived the scenarios:\n%s\n", left)

@@ -27,7 +27,7 @@ func TestStormIsShrunkToOneFault(t *testing.T) {
 	r := &Runner{changes: changes{era: forgetful}}
 	var files [2][]byte
 	for i := range files {
-		shrunk, err := r.Shrink(t.Context(), list[0], 4)
+		shrunk, err := r.Shrink(t.Context(), list[0], 1)
 		if err != nil {
 			t.Fatal(err)
 		}

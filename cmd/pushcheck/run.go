@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,13 @@ func (f *runFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.html, "html", "", "write a page with the wire of every scenario to this `FILE`")
 }
 
+// Many scenarios are many small worlds, each soon forgotten: with garbage collected
+// less often the library takes a fifth less of the processors' time, for 40 MiB.
+const (
+	many      = 20
+	lessOften = 200
+)
+
 // Ends of a run that are not the user's.
 var (
 	errFailFast = errors.New("the first failure ended the run")
@@ -105,6 +113,9 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	if f.deadline > 0 {
 		timer := time.AfterFunc(f.deadline, func() { end(errDeadline) })
 		defer timer.Stop()
+	}
+	if len(list) > many {
+		defer debug.SetGCPercent(debug.SetGCPercent(lessOften))
 	}
 	began := time.Now()
 	runner := f.runner(sink, end, o)

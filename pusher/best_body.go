@@ -36,8 +36,13 @@ type sumBody struct {
 	err     error
 }
 
-// newSumBody reads bytes from..to of file, which it closes.
+// newSumBody reads bytes from..to of file, which it closes. Bytes before them that were
+// not hashed, since they went out in one piece or the registry says that it has them, are
+// hashed first.
 func newSumBody(file io.ReadSeekCloser, s *sum, from, to int64, tell func(int64)) (*sumBody, error) {
+	if err := s.catchUp(file, from); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	if _, err := file.Seek(from, io.SeekStart); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -109,6 +110,57 @@ func TestLayoutFromWhereItLies(t *testing.T) {
 			t.Errorf("%d bytes arrived as %d others", len(want), len(got))
 		}
 	}
+}
+
+// TestSmallBlobGoesOn: a small blob, which leaves in one piece, goes on where the registry
+// says that its line broke, and is verified all the same.
+func TestSmallBlobGoesOn(t *testing.T) {
+	t.Parallel()
+	const size, kept = 20_000, 8000
+	var mu sync.Mutex // guards what follows
+	var got []byte
+	manifest := ""
+	registry := newRegistry()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case r.Method == http.MethodPut && r.ContentLength == size && got == nil:
+			got, _ = io.ReadAll(io.LimitReader(r.Body, kept))
+			panic(http.ErrAbortHandler)
+		case r.Method == http.MethodGet && len(got) == kept && strings.Contains(r.URL.Path, "/uploads/"):
+			w.Header().Set("Location", r.URL.RequestURI())
+			w.Header().Set("Range", fmt.Sprintf("0-%d", kept-1))
+			w.WriteHeader(http.StatusNoContent)
+		case r.Method == http.MethodPatch && len(got) == kept:
+			rest, _ := io.ReadAll(r.Body)
+			got = append(got, rest...)
+			w.Header().Set("Location", r.URL.RequestURI())
+			w.Header().Set("Range", fmt.Sprintf("0-%d", len(got)-1))
+			w.WriteHeader(http.StatusAccepted)
+		case r.Method == http.MethodPut:
+			digest := r.URL.Query().Get("digest")
+			if digest == "" {
+				data, _ := io.ReadAll(r.Body)
+				digest = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+				manifest = digest
+			}
+			w.Header().Set("Docker-Content-Digest", digest)
+			w.WriteHeader(http.StatusCreated)
+		case r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/manifests/") && manifest != "":
+			w.Header().Set("Docker-Content-Digest", manifest)
+		default:
+			registry.ServeHTTP(w, r)
+		}
+	}))
+	defer s.Close()
+	repository := strings.TrimPrefix(s.URL, "http://") + "/a"
+	dir, layers := writeLayout(t, size)
+	_, err := eraClient(t, pusher.Config{Era: pusher.Best(), Images: openLayout(t, dir, repository)}).Push(t.Context(), repository, "t", pusher.Options{})
+	require.NoError(t, err)
+	want, err := os.ReadFile(layers[0])
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }
 
 // TestFlippedByte: whichever byte of whichever blob is wrong, nothing is published, and

@@ -62,6 +62,22 @@ func (s *sum) stop() {
 	}
 }
 
+// catchUp hashes what is missing up to a position. The hasher does not run.
+func (s *sum) catchUp(file io.ReadSeeker, to int64) error {
+	if s.hashed >= to {
+		return nil
+	}
+	if _, err := file.Seek(s.hashed, io.SeekStart); err != nil {
+		return err
+	}
+	n, err := io.CopyN(s.hash, file, to-s.hashed)
+	s.hashed += n
+	if errors.Is(err, io.EOF) {
+		return s.short(s.hashed)
+	}
+	return err
+}
+
 // verify compares once all bytes were seen.
 func (s *sum) verify() error {
 	if got := digest.NewDigest(s.want.Algorithm(), s.hash); got != s.want {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -198,10 +199,14 @@ func (p *Probe) askRealm(ctx context.Context, realm *url.URL, value string) *ans
 
 // trusts says why credentials must not go to a realm, or nil.
 func (p *Probe) trusts(realm *url.URL) error {
-	if realm.Scheme != "https" && realm.Scheme != p.base.Scheme {
-		return fmt.Errorf("the registry speaks %s and sends its users to the realm %s: credentials stay here", p.base.Scheme, realm.Host)
+	if p.real != nil && originOf(realm) == originOf(p.base) {
+		return nil // the proxy of the run's own, in the registry's name
 	}
-	if isLocal(realm.Hostname()) && !isLocal(p.base.Hostname()) {
+	base := cmp.Or(p.real, p.base)
+	if realm.Scheme != "https" && realm.Scheme != base.Scheme {
+		return fmt.Errorf("the registry speaks %s and sends its users to the realm %s: credentials stay here", base.Scheme, realm.Host)
+	}
+	if isLocal(realm.Hostname()) && !isLocal(base.Hostname()) {
 		return fmt.Errorf("the registry sends its users to the realm %s, an address of this machine: credentials stay here", realm.Host)
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 func Checks() []*Check {
 	all := slices.Concat(
 		pingChecks(), authChecks(), tokenChecks(), rightsChecks(), blobChecks(), monoChecks(), chunkChecks(), sessionChecks(), resumeChecks(),
-		interruptChecks(), mountChecks(), foreignChecks(), digestChecks(), algorithmChecks(), manifestChecks(), manifestContentChecks(), schema1Checks(),
+		interruptChecks(), badLineChecks(), mountChecks(), foreignChecks(), digestChecks(), algorithmChecks(), manifestChecks(), manifestContentChecks(), schema1Checks(),
 		conditionChecks(), tagChecks(), pagingChecks(), referrerChecks(), deleteChecks(), errorChecks(), rateChecks(), concurrencyChecks(), raceChecks(),
 		limitChecks(), largeChecks(), securityChecks(), httpChecks(), transportChecks(), v1Checks(), eraChecks(), perfChecks(),
 	)

@@ -22,8 +22,8 @@ type Profile struct {
 func Profiles() []Profile {
 	docker := []string{"ping", "auth", "blob", "mono", "mount", "dig", "man", "err", "sec", "http", "era"}
 	dockerToo := []string{"chunk-01", "chunk-02", "chunk-19", "chunk-20", "tag-01", "tag-02", "tag-11", "tag-12", "tag-15", "conc-01", "conc-08"}
-	later := []string{"mono-17", "man-28", "dig-07"} // than 1.0
-	costly := []string{"blob-13", "sec-11"}          // and no part of a push
+	later := []string{"mono-17", "man-28", "dig-07"}                                       // than 1.0
+	costly := []string{"blob-13", "sec-11", "era-bad-line-best", "era-bad-line-docker-28"} // and no part of a push
 	oci := []string{"ping", "blob", "mono", "chunk", "mount", "dig", "man", "tag", "del", "err"}
 	return []Profile{
 		{"docker-push", "what docker push really uses", func(c *Check) bool {
@@ -36,7 +36,7 @@ func Profiles() []Profile {
 			return (slices.Contains(oci, c.Group()) || c.Group() == "ref") && !c.Silent && !strings.HasPrefix(c.Spec, "docker")
 		}},
 		{"resilience", "broken lines, repetition and many at once", func(c *Check) bool {
-			return slices.Contains([]string{"res", "conc"}, c.Group()) || slices.Contains([]string{"ref-11", "mono-12", "mono-14", "auth-08"}, c.ID)
+			return slices.Contains([]string{"res", "conc"}, c.Group()) || slices.Contains([]string{"ref-11", "mono-12", "mono-14", "auth-08", "era-bad-line-best", "era-bad-line-docker-28"}, c.ID)
 		}},
 		{"security", "what somebody with bad intent would try", func(c *Check) bool {
 			return slices.Contains([]string{"sec", "auth"}, c.Group()) || slices.Contains([]string{"dig-04", "dig-06", "err-06", "mount-07", "chunk-20", "man-20"}, c.ID)

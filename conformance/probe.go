@@ -30,6 +30,7 @@ type Probe struct {
 	Repository, Other string
 
 	base        *url.URL
+	real        *url.URL // the registry, where base is a proxy of the run's own; nil where base is it
 	credentials pusher.Credentials
 	transport   http.RoundTripper
 	keys        *keyring

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ func (d pushed) failed() error {
 // suspect is a violation at an exchange of the push.
 func (d pushed) suspect(a *answer, want, got string) error {
 	v := a.violation(want, got)
-	if violation := new(Violation); errors.As(v, &violation) && (violation.Curl == "" || a.exchange.Route.Op == wire.OpManifestPut) {
+	if violation := new(Violation); errors.As(v, &violation) && (violation.Curl == "" || d.line.p.real != nil || a.exchange.Route.Op == wire.OpManifestPut) {
 		violation.Curl = d.line.p.again() // curl cannot make the image
 	}
 	return &pushError{suspectsOf(a.exchange.Route.Op), v}
@@ -165,7 +166,7 @@ func suspectsOf(op wire.Op) []string {
 
 // again is the command that runs a check again.
 func (p *Probe) again() string {
-	return fmt.Sprintf("pushcheck conformance --run %s --seed %d %s", p.name(), p.seed, quote(p.base.String()))
+	return fmt.Sprintf("pushcheck conformance --run %s --seed %d %s", p.name(), p.seed, quote(cmp.Or(p.real, p.base).String()))
 }
 
 // sown is a seed of this check's own.

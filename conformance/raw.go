@@ -95,6 +95,9 @@ func (p *Probe) dial(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
+// dialled is dial, for whoever would say where to.
+func (p *Probe) dialled(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx) }
+
 func proxied(t *http.Transport, to *url.URL) bool {
 	u, err := t.Proxy(&http.Request{URL: to})
 	return err != nil || u != nil

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ func eraWitnesses() []witness {
 			}
 		}, wire.OpBlobGet)},
 		// What has no tag of its own is not shown.
+		{id: "era-bad-line-docker-28", wrap: lockedByCut("era-bad-line-docker-28"), slow: true}, // docker waits five seconds
+		{id: "era-bad-line-best", wrap: lockedByCut("era-bad-line-best")},
 		{id: "era-best", wrap: instead(within("era-best", wire.OpManifestGet, func(r *http.Request) bool {
 			return strings.Contains(r.URL.Path, "/manifests/sha256:")
 		}), 404, "")},
@@ -60,4 +63,33 @@ func oneCommitAtATime(id string) func(http.Handler) http.Handler {
 		}
 		return seen && tag != route.Tag
 	}, 409, `{"errors":[{"code":"DENIED","message":"locked"}]}`)
+}
+
+// lockedByCut takes nothing more in a repository where the line of an upload broke: who
+// sent it seems to be at it still.
+func lockedByCut(id string) func(http.Handler) http.Handler {
+	var mu sync.Mutex
+	locked := map[string]bool{}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			route := wire.ParseRoute(r.Method, r.URL)
+			mu.Lock()
+			refuse := locked[route.Repository] && (r.Method == http.MethodPost || route.Session != "")
+			mu.Unlock()
+			if refuse {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"somebody else is pushing"}]}`)
+				return
+			}
+			if strings.HasSuffix(route.Repository, "/"+id) && route.Session != "" {
+				r.Body = &watched{r.Body, func() {
+					mu.Lock()
+					locked[route.Repository] = true
+					mu.Unlock()
+				}}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }

@@ -3,6 +3,7 @@ package fakeregistry
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -144,4 +145,14 @@ func (l *upline) finish() {
 // isReset reports whether the other end broke a connection.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// A byPieces is a writer that does not read by itself: a passingBody flushes it while it
+// is read, and a bufio.Writer would have it read into what is flushed away.
+type byPieces struct{ headWriter }
+
+// A headWriter is what net/http wants of a writer that it does not buffer again.
+type headWriter interface {
+	io.Writer
+	io.ByteWriter
 }

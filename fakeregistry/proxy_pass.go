@@ -146,7 +146,7 @@ func (x *passage) outgoing(body *passingBody) *http.Request {
 // or where that should be.
 func (x *passage) send(out *http.Request, body *passingBody) {
 	defer close(x.sent)
-	err := out.Write(x.line.out)
+	err := out.Write(byPieces{x.line.out})
 	if err == nil {
 		err = x.line.out.Flush()
 	}

@@ -2,11 +2,13 @@ package fakeregistry_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"syscall"
@@ -380,6 +382,40 @@ func TestProxyIsHonestAboutConnections(t *testing.T) {
 			t.Parallel()
 			client, u := between(t)
 			row.run(t, client, u)
+		})
+	}
+}
+
+// TestProxyPassesLargeBodies: a body of many pieces arrives as it was sent, over TLS too.
+func TestProxyPassesLargeBodies(t *testing.T) {
+	t.Parallel()
+	want := make([]byte, 100_000)
+	for i := range want {
+		want[i] = byte(i * 7 >> 3)
+	}
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := make(chan []byte, 1)
+			upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				data, _ := io.ReadAll(r.Body)
+				got <- data
+			}))
+			if secure {
+				upstream.StartTLS()
+			} else {
+				upstream.Start()
+			}
+			t.Cleanup(upstream.Close)
+			s := startProxy(t, fakeregistry.ProxyOptions{Upstream: upstream.URL, Insecure: secure})
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL()+"/v2/a/blobs/uploads/1", bytes.NewReader(want))
+			require.NoError(t, err)
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			if data := <-got; !bytes.Equal(want, data) {
+				t.Errorf("%d bytes arrived as %d others", len(want), len(data))
+			}
 		})
 	}
 }

@@ -11,7 +11,7 @@ func Checks() []*Check {
 		pingChecks(), authChecks(), tokenChecks(), rightsChecks(), blobChecks(), monoChecks(), chunkChecks(), sessionChecks(), resumeChecks(),
 		interruptChecks(), badLineChecks(), mountChecks(), foreignChecks(), digestChecks(), algorithmChecks(), manifestChecks(), manifestContentChecks(), schema1Checks(),
 		conditionChecks(), tagChecks(), pagingChecks(), referrerChecks(), deleteChecks(), errorChecks(), rateChecks(), concurrencyChecks(), raceChecks(),
-		limitChecks(), largeChecks(), securityChecks(), httpChecks(), transportChecks(), v1Checks(), eraChecks(), perfChecks(),
+		limitChecks(), largeChecks(), securityChecks(), httpChecks(), transportChecks(), v1Checks(), eraChecks(), eraV1Checks(), perfChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b *Check) int {
 		return cmp.Or(cmp.Compare(groupOrder(a), groupOrder(b)), cmp.Compare(a.ID, b.ID))

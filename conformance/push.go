@@ -161,6 +161,9 @@ func suspectsOf(op wire.Op) []string {
 	case wire.OpManifestHead, wire.OpManifestGet:
 		return []string{"man-01", "man-03", "man-04", "man-05", "man-10", "man-11", "dig-01", "err-12"}
 	}
+	if strings.HasPrefix(string(op), "v1.") {
+		return []string{"v1-01", "v1-02", "v1-03"}
+	}
 	return nil
 }
 

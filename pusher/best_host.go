@@ -272,12 +272,14 @@ func (h *bestHost) once(ctx context.Context, c call, to *url.URL, auth string) (
 	}
 	ctx, cancel := h.job.Clock.WithTimeout(ctx, bestAnswer+time.Duration(c.size/bestSlowest)*time.Second)
 	defer cancel()
+	linked := false // guarded by h.mu
+	defer func() { h.uncount(c, title, &linked) }()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { begun() },
 		GotConn: func(httptrace.GotConnInfo) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.linked = true
+			h.linked, linked = true, true
 		},
 		GotFirstResponseByte: arrive,
 	})
@@ -380,9 +382,14 @@ func (b *closingBody) Close() error {
 	return err
 }
 
+// askedKey is what requests have in common that ask the same.
+func askedKey(c call, title string) string {
+	return title + " " + c.header.Get("Content-Range") + " " + c.about
+}
+
 // count notes a request, and refuses one too many of those that ask the same.
 func (h *bestHost) count(c call, title string) error {
-	key := title + " " + c.header.Get("Content-Range") + " " + c.about
+	key := askedKey(c, title)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.counts[key] >= bestRequests {
@@ -390,4 +397,15 @@ func (h *bestHost) count(c call, title string) error {
 	}
 	h.counts[key]++
 	return nil
+}
+
+// uncount forgets a request that had no connection to be sent on: the registry never
+// heard of it, and how often one call is tried has a limit of its own. h.mu guards
+// linked.
+func (h *bestHost) uncount(c call, title string, linked *bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !*linked {
+		h.counts[askedKey(c, title)]--
+	}
 }

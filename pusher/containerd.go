@@ -38,6 +38,7 @@ func Containerd() Era {
 		Known: []Deviation{
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
 			{"no-downgrade", "P-060", "an insecure registry's plain http endpoint follows whatever https answered"},
+			{"no-downgrade", "P-201", "the Location of a session is followed wherever it leads, plain http included"},
 			{"secrets-stay", "P-141", "user and password go to whichever realm the registry names"},
 			{"expected-traffic", "P-395", "a Location that is no address gets the host's scheme put before it"},
 			{"patience", "P-398", "a request is repeated at once, whatever Retry-After says"},

@@ -42,6 +42,8 @@ func Docker18() Era {
 		Known: []Deviation{
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
 			{"no-downgrade", "P-060", "an insecure registry's plain http endpoint follows whatever https answered"},
+			{"no-downgrade", "P-162", "a V1 session is opened where its own ping has found V2"},
+			{"no-downgrade", "P-201", "the Location of a session is followed wherever it leads, plain http included"},
 			{"expected-traffic", "P-201", "a session without a location is looked for at the address of the POST"},
 			{"progress-tells-truth", "P-207", "the digest of a tag is shown before its manifest is put"},
 			{"secrets-stay", "P-141", "user and password go to whichever realm the registry names"},

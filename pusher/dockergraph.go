@@ -73,6 +73,8 @@ func Docker110() Era {
 			{"bounded", "P-344", "a token that was refused is asked for again with each attempt of each layer"},
 			{"clean-up", "P-208", "an upload session that failed is never cancelled"},
 			{"no-downgrade", "P-060", "an insecure registry's plain http endpoint follows whatever https answered"},
+			{"no-downgrade", "P-162", "a V1 session is opened where its own ping has found V2"},
+			{"no-downgrade", "P-201", "the Location of a session is followed wherever it leads, plain http included"},
 			{"expected-traffic", "P-201", "a session without a location is looked for at the address of the POST"},
 			{"patience", "P-343", "Retry-After is never read"},
 			{"patience", "P-346", "a refusal without detail in its default words is no final one"},
@@ -108,7 +110,7 @@ func Docker111() Era {
 	e.Layers.Search.Budgets = []SearchBudget{{Mounts: 3}}
 	e.Manifest.ConfigType = ConfigTypeExisting
 	e.V1.PingsV1Only = true
-	e.Known = without(e.Known, "P-060")
+	e.Known = without(without(e.Known, "P-060"), "P-162")
 	return e
 }
 

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func truth(p *seenPush) []finding {
 			}
 		}
 		if why != "" {
-			found = append(found, finding{broken: "the push of tag " + tag + " was reported as a success, but it " + why, rules: p.believes()})
+			found = append(found, finding{broken: "the push of tag " + tag + " was reported as a success, but it " + why, rules: append(p.believes(), p.skims()...)})
 		}
 	}
 	return append(found, doubted(p)...)
@@ -61,6 +62,8 @@ func (p *seenPush) believes() []string {
 			rules = append(rules, "P-222", "P-374")
 		case f.fault == "head-lies" || f.fault == "gc-strikes":
 			rules = append(rules, "P-198")
+		case f.op == wire.OpManifestPut && f.fault == "corrupt":
+			rules = append(rules, "P-374") // it tells of other bytes, and says so
 		}
 	}
 	for _, e := range p.trace {
@@ -69,6 +72,17 @@ func (p *seenPush) believes() []string {
 		}
 	}
 	return rules
+}
+
+// skims are the rules by which a status is all that a client reads of the answer to a
+// manifest: it breaks off there, without a header that others want (P-374, P-397).
+func (p *seenPush) skims() []string {
+	for _, f := range p.firings {
+		if f.op == wire.OpManifestPut && f.fault == "bad-chunk" {
+			return []string{"P-222"}
+		}
+	}
+	return nil
 }
 
 // claimed are the tags whose push was reported as a success.
@@ -120,13 +134,29 @@ func noHalfTag(p *seenPush) []finding {
 // committed names a fault that struck although the registry had done what was
 // asked of it last.
 func (p *seenPush) committed() (string, bool) {
+	taken := p.takenAt()
 	for _, f := range p.firings {
+		if look := f.op == wire.OpManifestHead || f.op == wire.OpManifestGet; look && taken > 0 && f.seq > taken {
+			return f.fault, true // the client knows that it was taken, and looks whether that is so
+		}
 		last := f.op == wire.OpManifestPut || f.op == wire.OpV1TagPut || f.op == wire.OpV1ImagesPut
 		if last && (f.done || strings.HasPrefix(f.fault, "commit-")) {
 			return f.fault, true
 		}
 	}
 	return "", false
+}
+
+// takenAt is the exchange with which the registry took the last manifest; 0 when it
+// took none.
+func (p *seenPush) takenAt() int {
+	taken := 0
+	for _, e := range p.trace {
+		if e.Route.Op == wire.OpManifestPut && e.Response.Status == http.StatusCreated {
+			taken = e.Seq
+		}
+	}
+	return taken
 }
 
 // blobsFirst: what a manifest names was confirmed before.

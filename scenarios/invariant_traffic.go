@@ -17,30 +17,51 @@ import (
 func noDowngrade(p *seenPush) []finding {
 	secure := map[string]bool{}
 	confirmed := map[string]bool{}
+	told := map[string]bool{} // plain addresses that a session's answer named
+	pinged := 0               // the last ping that confirmed V2
 	var found []finding
-	for _, e := range p.trace {
+	for i, e := range p.trace {
+		if at := e.Response.Header.Get("Location"); strings.HasPrefix(at, "http://") && strings.HasPrefix(string(e.Route.Op), "upload.") {
+			told[pathOnly(at)] = true
+		}
 		if !e.reached() {
 			continue
 		}
 		host := e.Request.Host
 		if e.Request.Scheme == "http" && secure[host] {
+			rule := "P-060"
+			if told["http://"+host+pathOnly(e.Request.Target)] {
+				rule = "P-201"
+			}
 			found = append(found, finding{
-				broken: fmt.Sprintf("%s went to %s over plain HTTP after TLS had worked there", label(e), host), rules: []string{"P-060"}, seq: e.Seq,
+				broken: fmt.Sprintf("%s went to %s over plain HTTP after TLS had worked there", label(e), host), rules: []string{rule}, seq: e.Seq,
 			})
 		}
 		if strings.HasPrefix(string(e.Route.Op), "v1.") && confirmed[host] {
+			var rules []string
+			if v1Follows(p.trace, pinged, i) {
+				rules = []string{"P-162"}
+			}
 			found = append(found, finding{
-				broken: fmt.Sprintf("%s went to %s after V2 was confirmed there", label(e), host), seq: e.Seq,
+				broken: fmt.Sprintf("%s went to %s after V2 was confirmed there", label(e), host), rules: rules, seq: e.Seq,
 			})
 		}
 		if e.Request.Scheme == "https" && e.Response.Status != 0 {
 			secure[host] = true
 		}
 		if e.Route.Op == wire.OpPing && saysV2(e.Response.Header) {
-			confirmed[host] = true
+			confirmed[host], pinged = true, i
 		}
 	}
 	return found
+}
+
+// v1Follows reports whether nothing but V1 lies between a ping and an exchange: then
+// the ping was V1's own, which asks for V2 first (P-162).
+func v1Follows(trace []seen, ping, at int) bool {
+	return !slices.ContainsFunc(trace[ping+1:at], func(e seen) bool {
+		return !strings.HasPrefix(string(e.Route.Op), "v1.") && e.Route.Op != wire.OpEvent
+	})
 }
 
 // saysV2 reports whether an answer names version 2 of the protocol (P-092).
@@ -225,7 +246,10 @@ func cleanUp(p *seenPush) []finding {
 	for _, e := range p.trace {
 		session := sessionOf(e)
 		switch {
-		case session == "" || !e.succeeded():
+		case session == "":
+		case e.Route.Op == wire.OpUploadCancel && !e.succeeded(): // it tried, and was not let
+			abandoned = slices.DeleteFunc(abandoned, func(s string) bool { return s == session })
+		case !e.succeeded():
 		case e.Route.Op == wire.OpUploadStart, e.Route.Op == wire.OpUploadMount && e.Response.Status == http.StatusAccepted:
 			abandoned = append(abandoned, session)
 			first = max(first, e.Seq)

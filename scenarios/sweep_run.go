@@ -8,6 +8,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/report"
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // A sweeping is a sweep under way.
@@ -49,7 +50,7 @@ func (r *Runner) sweep(ctx context.Context, rep *SweepReport, ground SweepGround
 	var again []*SweepCell
 	for _, c := range all {
 		if c.Verdict == SweepBroken {
-			if waivers[c] = c.waivers(w.faults[c].Name); waivers[c] != nil {
+			if waivers[c] = c.waivers(w.faults[c].Name, w.late(w.steps[c])); waivers[c] != nil {
 				again = append(again, c)
 			}
 		}
@@ -63,6 +64,17 @@ func (r *Runner) sweep(ctx context.Context, rep *SweepReport, ground SweepGround
 		err = w.shrink(ctx)
 	}
 	return err
+}
+
+// late reports whether a step comes after the last manifest.
+func (w *sweeping) late(at SweepStep) bool {
+	place := 0
+	for _, s := range stepsOf(w.Clean) {
+		if s.Op == wire.OpManifestPut {
+			place = s.Place
+		}
+	}
+	return place > 0 && at.Place > place
 }
 
 // maxShrunk bounds how many broken cells of a sweep are shrunk.

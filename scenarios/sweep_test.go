@@ -63,15 +63,17 @@ func TestASweepOffersFilesThatRunAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := rep.Breaks()
-	if len(broken) != 1 || !strings.Contains(broken[0].Because(), "no-downgrade") {
-		t.Errorf("%d cells break an invariant, want that of location-downgrade", len(broken))
+	if broken := rep.Breaks(); len(broken) > 0 {
+		t.Errorf("%s, which no docker is known to do", broken[0].Because())
 	}
-	ran := 0
+	ran, known := 0, 0
 	for _, row := range rep.Cells {
 		for _, c := range row {
 			if c == nil {
 				continue
+			}
+			if slices.Contains(c.Broken, "no-downgrade") {
+				known++
 			}
 			list, err := scenarios.Decode(c.Name, []byte(c.Text))
 			if err != nil {
@@ -87,8 +89,8 @@ func TestASweepOffersFilesThatRunAgain(t *testing.T) {
 			ran++
 		}
 	}
-	if ran != 4 {
-		t.Errorf("%d files, want 4", ran)
+	if ran != 4 || known != 1 {
+		t.Errorf("%d files of which %d break what they are known to, want 4 and that of location-downgrade", ran, known)
 	}
 }
 

@@ -24,9 +24,10 @@ type Clock interface {
 
 	// Hold waits on behalf of the client at the other end of link, which is stuck
 	// until the caller goes on: it is how a server delays an answer. d < 0 waits
-	// until ctx ends. A link that no Connected named waits without being counted.
+	// until ctx ends, or on virtual time until the client abandons the link. A link
+	// that no Connected named waits without being counted.
 	//
-	// Errors: ctx's error when ctx ended first.
+	// Errors: ctx's error when ctx ended first; context.Canceled of an abandoned link.
 	Hold(ctx context.Context, link string, d time.Duration) error
 
 	// WithTimeout is context.WithTimeout on this clock. The context's Deadline

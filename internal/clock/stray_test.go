@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -41,6 +42,22 @@ func TestAHoldMayBeginBeforeItsClientIsKnown(t *testing.T) {
 	v.Connected(link)
 	if got := <-ended; got != 3*time.Second {
 		t.Errorf("the hold ended at Epoch+%v, want +3s", got)
+	}
+}
+
+func TestAHoldWithoutAnEndEndsWhenItsLinkIsAbandoned(t *testing.T) {
+	t.Parallel()
+	v := clock.NewVirtual(time.Time{})
+	defer v.Work()()
+	v.Connected(link)
+	timer, cancel := v.WithTimeout(t.Context(), time.Second)
+	ended := make(chan error, 1)
+	go func() { ended <- v.Hold(t.Context(), link, -1) }()
+	<-timer.Done()
+	v.Abandon(link)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || v.Held(link) {
+		t.Errorf("it ended with %v, want %v", err, context.Canceled)
 	}
 }
 

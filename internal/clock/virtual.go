@@ -43,6 +43,8 @@ type wait struct {
 	index   int  // in the heap; -1 when not in it
 	counted bool // whether firing it sets a party to work
 	fired   bool
+	endless bool   // it has no deadline
+	gone    bool   // it was endless, and nobody waits for it any more
 	fire    func() // called with mu held; must not block
 }
 
@@ -102,7 +104,7 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 	v.mu.Lock()
 	l := v.links[name]
 	woken := make(chan struct{})
-	w := &wait{index: -1, counted: l != nil && l.hold == nil, fire: func() { close(woken) }}
+	w := &wait{index: -1, counted: l != nil && l.hold == nil, endless: d < 0, fire: func() { close(woken) }}
 	if w.counted {
 		l.hold = w
 		v.working--
@@ -128,8 +130,8 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 		if w.counted { // still ours to give back; Abandon clears it
 			v.working++
 		}
-	} else {
-		err = nil
+	} else if err = nil; w.gone {
+		err = context.Canceled
 	}
 	if l := v.links[name]; l != nil && l.hold == w {
 		l.hold = nil
@@ -182,6 +184,11 @@ func (v *Virtual) Abandon(name string) {
 	if w := l.hold; w != nil && w.counted && !w.fired {
 		w.counted = false
 		v.working++
+		if w.endless {
+			w.fired, w.gone = true, true
+			w.fire()
+			return
+		}
 		v.strays[name] = w
 	}
 }

@@ -5,7 +5,7 @@ LINTER  = $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios storm self thorough e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
+.PHONY: help check fmt fmt-check vet test tidy tidy-check race lint scenarios storm self thorough sweep-eras e2e fuzz fuzz-foreign golden bench bench-peers cover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ self: ## the conformance checks against the bench's own registries, and every ch
 
 thorough: ## in full what the other tests sample: each era against the others' scenarios, every change that a scenario must notice
 	$(GO) test -count=1 -run 'TestErasAreApart|TestEveryBuiltInScenarioCanFail' ./scenarios -full
+
+ERAS = docker-1.8 docker-1.9 docker-1.10 docker-1.11 docker-1.12 docker-1.13 docker-20.10 docker-28 containerd best
+
+sweep-eras: build ## every fault at every step of each era's push; TLS goes without ML-KEM, which takes a third of the time
+	@for e in $(ERAS); do GODEBUG=tlsmlkem=0 bin/pushcheck sweep --client $$e >bin/sweep.txt 2>&1 || \
+		{ cat bin/sweep.txt; echo "make sweep-eras: $$e breaks what it is not known to"; exit 1; }; echo "$$e: nothing new is broken"; done
 
 e2e: ## pushcheck with the programs of others that .ci/run installs; all of them must be there
 	$(GO) test -tags e2e -count=1 -timeout 20m -run 'TestE2E' -v ./cmd/pushcheck

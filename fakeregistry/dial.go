@@ -48,6 +48,9 @@ func (s *Server) open(ctx context.Context, network, addr string, t target) (net.
 		return d.DialContext(ctx, network, to)
 	}
 	if t.addr == "" {
+		if name, _, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(name, ".invalid") { // RFC 2606: nobody needs to be asked
+			return nil, dialError(network, addr, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true})
+		}
 		return d.DialContext(ctx, network, addr)
 	}
 	if s.down() {

@@ -36,10 +36,10 @@ type Adapter struct {
 	Login    LoginWay
 	CA       CAWay
 
-	Errors  []Wording         // its words for the registry's codes
-	Pushed  string            // a pattern of a line that says a layer is pushed: its first group is the layer's digest
-	Exists  string            // the same for one that was there
-	Known   map[string]string // invariants that it breaks by nature, each with the reason
+	Errors  []Wording        // its words for the registry's codes
+	Pushed  string           // a pattern of a line that says a layer is pushed: its first group is the layer's digest
+	Exists  string           // the same for one that was there
+	Known   map[string]Habit // invariants that it breaks by nature
 	Builtin bool
 
 	Position Position

@@ -69,7 +69,7 @@ func (d *decoder) adapterFields(a *Adapter) []field {
 				{"exists", func(v *node) { a.Exists = d.regexp(v, "exists", 1) }},
 			})
 		}},
-		{"known", func(v *node) { a.Known = d.knownOf(v) }},
+		{"known", func(v *node) { a.Known = d.habits(v) }},
 	}
 }
 
@@ -245,21 +245,6 @@ func (d *decoder) regexp(n *node, what string, groups int) string {
 		d.fail(n.at, "", "%s has no group; the first one is the layer's digest, as in \"blob sha256:([0-9a-f]+) done\"", what)
 	}
 	return text
-}
-
-func (d *decoder) knownOf(n *node) map[string]string {
-	if n.kind != nodeMap {
-		d.fail(n.at, "", "known is %s; want a map from invariants to reasons", nodeText[n.kind])
-		return nil
-	}
-	m := map[string]string{}
-	for _, e := range n.entries {
-		m[e.key] = d.plainText(e.value, "known "+e.key)
-		if !knownInvariant(e.key) {
-			d.fail(e.at, "the invariants are: "+strings.Join(InvariantNames(), ", "), "%q is not an invariant%s", e.key, didYouMean(e.key, InvariantNames()))
-		}
-	}
-	return m
 }
 
 // checkAdapter checks what no single key shows.

@@ -45,6 +45,8 @@ func TestAdaptersThatAreWrong(t *testing.T) {
 		{"an unknown code", good + "errors: {DENID: x}", `m.yaml:4:10: "DENID" is not a code of the registry API; did you mean "DENIED"?`},
 		{"no regular expression", good + "errors: {DENIED: \"(\"}", "DENIED is not a regular expression"},
 		{"no group", good + "progress: {pushed: done}", "pushed has no group"},
+		{"an unknown fault of an invariant", good + "known: {truth: {because: why, faults: [comit-fake]}}", `"comit-fake" is not a fault; did you mean "commit-fake"?`},
+		{"an invariant without a reason", good + "known: {truth: {faults: [commit-fake]}}", `known truth has no because`},
 		{"an unknown invariant", good + "known: {cleanup: why}", `"cleanup" is not an invariant; did you mean "clean-up"?`},
 		{"two ways of the authority", good + "ca: {dir: --x, file: --y}", "ca has one of dir: a flag for a folder"},
 		{"an authority and no way", good + "can: [ca]", `it can be told of a certificate authority, but there is no "ca:" that says how`},

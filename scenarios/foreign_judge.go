@@ -34,15 +34,6 @@ func (p *seenPush) sees(name string) bool {
 	return p.foreign == nil || name != "progress-tells-truth" || len(p.events) > 0
 }
 
-// forgiven is why a foreign client breaks an invariant by nature; "" for one that
-// it must keep.
-func (p *seenPush) forgiven(name string) string {
-	if p == nil || p.foreign == nil {
-		return ""
-	}
-	return p.foreign.known[name]
-}
-
 // cannot is why the client could not do what the scenario asks; "" when it could.
 func (w *world) cannot(pushes []*seenPush) string {
 	for _, p := range pushes {

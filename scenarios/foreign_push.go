@@ -20,9 +20,9 @@ type foreignSeen struct {
 	name   string
 	exit   int
 	output string
-	cannot string            // why it could not do what was asked (exit code 89); "" when it could
-	errors []Wording         // its words for the registry's codes
-	known  map[string]string // invariants that it breaks by nature
+	cannot string           // why it could not do what was asked (exit code 89); "" when it could
+	errors []Wording        // its words for the registry's codes
+	known  map[string]Habit // invariants that it breaks by nature
 	limit  time.Duration
 }
 

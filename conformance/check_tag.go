@@ -237,7 +237,7 @@ var tag03 = &Check{
 
 var tag04 = &Check{
 	ID: "tag-04", Level: Must, Spec: "tags", Requires: list{mono02}, Uses: list{mono03, man03, tag01},
-	Doc:   "?last= goes on after that tag",
+	Doc:   "?last= goes on after that tag, and after the last one there is nothing",
 	Hurts: "clients that page by the last tag: they never end",
 	Run: withTags(func(ctx context.Context, p *Probe, _ manifest, tags []string) error {
 		whole, _, err := p.tags(ctx, p.Repository, "")
@@ -250,6 +250,14 @@ var tag04 = &Check{
 		l, a, err := p.tags(ctx, p.Repository, "?n=100&last="+url.QueryEscape(whole.Tags[1]))
 		if err == nil && !slices.Equal(l.Tags, whole.Tags[2:]) {
 			return a.violation("the tags after "+whole.Tags[1]+": "+strings.Join(whole.Tags[2:], " "), strings.Join(l.Tags, " "))
+		}
+		if err != nil {
+			return err
+		}
+		end := whole.Tags[len(whole.Tags)-1]
+		l, a, err = p.tags(ctx, p.Repository, "?n=100&last="+url.QueryEscape(end))
+		if err == nil && len(l.Tags) > 0 {
+			return a.violation("nothing after "+end+", the last tag", strings.Join(l.Tags, " "))
 		}
 		return err
 	}),

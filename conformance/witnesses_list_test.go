@@ -46,6 +46,11 @@ func listWitnesses() []witness {
 		})},
 		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-05", "tag-09"}},
 		{id: "tag-04", wrap: without("last"), also: []string{"conc-10", "tag-06"}},
+		{id: "tag-04", wrap: ask(func(r *http.Request, _ wire.Route) { // it begins anew behind the last tag
+			if q := r.URL.Query(); strings.HasSuffix(r.URL.Path, "/tag-04/tags/list") && q.Get("last") == "b.1" {
+				r.URL.RawQuery = ""
+			}
+		}, wire.OpTagsList)},
 		{id: "tag-05", wrap: edit(func(a *reply) {
 			if query(a, "n") == "0" {
 				a.set(500, "")

@@ -413,6 +413,26 @@ func badLayouts(t *testing.T) []badArchive {
 			"archive: blobs/sha256/OTHER: its number of layers is 1, but in its config 2; the tool that wrote it has to write it anew",
 		},
 		{
+			"layout: layer of a few words", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", "hello"}),
+			"archive: blobs/sha256/OTHER: the layer is not a tar; copy or save it again",
+		},
+		{
+			"layout: gzip of a few words", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", gzipped(t, "hello")}),
+			"archive: blobs/sha256/OTHER: the layer is not a tar; copy or save it again",
+		},
+		{
+			"layout: gzip and then a few words", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", gzipped(t, tarOf(t)) + "hello"}),
+			"archive: blobs/sha256/OTHER: bytes that are no gzip follow its gzip stream; copy or save it again",
+		},
+		{
+			"layout: gzip that is cut off", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", gzipped(t, tarOf(t))[:20]}),
+			"archive: blobs/sha256/OTHER: it is cut off; copy or save it again",
+		},
+		{
+			"layout: two gzips, the second cut off", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", gzipped(t, tarOf(t)) + gzipped(t, tarOf(t))[:20]}),
+			"archive: blobs/sha256/OTHER: it is cut off; copy or save it again",
+		},
+		{
 			"layout: layer that is no tar", edited(configJSON(t, "hello"), layoutLayer{ociLayer + "+gzip", gzipped(t, strings.Repeat("hello", 300))}),
 			"archive: blobs/sha256/OTHER: the layer is not a tar; copy or save it again",
 		},

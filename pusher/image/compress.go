@@ -30,7 +30,7 @@ type compression struct {
 func compressions() []compression {
 	return []compression{
 		{name: "gzip", magic: []byte{0x1f, 0x8b}, media: mediaDockerLayer, open: func(r io.Reader) (io.ReadCloser, error) {
-			return gzip.NewReader(r)
+			return openGzip(r)
 		}},
 		{name: "zstd", magic: []byte{0x28, 0xb5, 0x2f, 0xfd}, media: mediaOCILayer + "+zstd", open: openZstd},
 		{name: "bzip2", magic: []byte("BZh"), open: func(r io.Reader) (io.ReadCloser, error) {
@@ -38,6 +38,55 @@ func compressions() []compression {
 		}},
 		{name: "xz", magic: []byte("\xfd7zXZ\x00"), advice: "unpack it with xz -d first"},
 	}
+}
+
+// errTrailing is what follows a gzip stream and is none.
+var errTrailing = errors.New("bytes that are no gzip follow its gzip stream")
+
+// A gzipMembers reader reads the members of a gzip stream one after the other, and
+// tells what follows the last from a member that is damaged or cut off.
+type gzipMembers struct {
+	*gzip.Reader
+	from *bufio.Reader
+}
+
+func openGzip(r io.Reader) (io.ReadCloser, error) {
+	from := bufio.NewReader(r) // r itself where it is one
+	z, err := gzip.NewReader(from)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return &gzipMembers{z, from}, nil
+}
+
+// Read implements io.Reader.
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		n, err := g.Reader.Read(p)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			return n, unlessEOF(err)
+		}
+		head, err := g.from.Peek(2)
+		switch {
+		case len(head) == 0 || err != nil && !errors.Is(err, io.EOF):
+			return 0, err
+		case !bytes.Equal(head, []byte{0x1f, 0x8b}):
+			return 0, errTrailing
+		}
+		if err := g.Reset(g.from); err != nil {
+			return 0, err
+		}
+		g.Multistream(false)
+	}
+}
+
+// unlessEOF is err, but for the end of a member.
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // openZstd reads zstd on the caller's goroutine, with bounded memory.

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -57,7 +58,8 @@ func (s *source) examine(ctx context.Context, name string, file stagedFile) (unp
 	buffered := bufio.NewReaderSize(packed, 64<<10)
 	how := sniff(buffered)
 	if how.name == "" {
-		if err := s.readPlain(f, buffered); err != nil {
+		err := s.readPlain(f, buffered)
+		if err = orNoTar(err, file.size); err != nil {
 			return unpacked{}, explainLayer(err, s.name, name)
 		}
 		return unpacked{diffID: file.digest, size: file.size}, nil
@@ -73,8 +75,9 @@ func (s *source) examine(ctx context.Context, name string, file stagedFile) (unp
 	bound := s.batch.store.bound
 	h := &hashing{hash: sha256.New(), r: limited{plain, &allowance{packed: packed, free: bound.free, ratio: bound.layerRatio}}}
 	err = readTar(h)
-	if err == nil {
-		_, err = copyBuffered(io.Discard, h)
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) { // of the tar, or of what it is packed in
+		_, rest := copyBuffered(io.Discard, h)
+		err = cmp.Or(rest, orNoTar(err, h.n))
 	}
 	if err != nil {
 		return unpacked{}, explainLayer(err, s.name, name)
@@ -94,6 +97,17 @@ func (s *source) readPlain(f io.Reader, buffered io.Reader) error {
 	}
 	return readTar(seeker)
 }
+
+// orNoTar is err, unless what was read is too short for a tar's first header.
+func orNoTar(err error, size int64) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) && size < tarBlock {
+		return tar.ErrHeader
+	}
+	return err
+}
+
+// tarBlock is how long a tar's header is, bytes.
+const tarBlock = 512
 
 func explainLayer(err error, source, name string) error {
 	if errors.Is(err, tar.ErrHeader) {

@@ -56,6 +56,8 @@ func broken(err error) (problem, advice string, known bool) {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "", "", false
+	case errors.Is(err, errTrailing):
+		return errTrailing.Error(), adviceAgain, true
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "it is cut off", adviceAgain, true
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.As(err, new(flate.CorruptInputError)):

@@ -4,11 +4,13 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -212,4 +214,76 @@ func eraClient(t *testing.T, c pusher.Config) *pusher.Client {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// TestBestLeavesNoSession: a session is cancelled where the registry has yet to
+// take in what was on the way, and one that cannot be is told of.
+func TestBestLeavesNoSession(t *testing.T) {
+	t.Parallel()
+	const invalid = `{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"blob upload invalid"}]}`
+	for name, tt := range map[string]struct {
+		grows, deletes int    // refused before one is taken; DELETEs that are to be seen
+		told           string // "" is nothing
+	}{
+		"still growing":  {4, 5, ""},
+		"growing on":     {99, 6, "was not cancelled and stays until the registry purges it: DELETE "},
+		"distribution 2": {-1, 1, "404 Not Found: BLOB_UPLOAD_INVALID: blob upload invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startPeer(t)
+			repository := p.host() + "/a"
+			store, _ := storeWith(t, image.Recipe{Layers: []int64{10}}, repository+":t")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var mu sync.Mutex // guards asked and deletes, of each session
+			asked, deletes := map[string]int{}, map[string]int{}
+			p.fault = func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.Contains(r.URL.Path, "/uploads/") || r.Method == http.MethodPost {
+					return false
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				session := r.URL.Path
+				switch {
+				case r.Method == http.MethodPut:
+					cancel()
+					w.WriteHeader(http.StatusBadGateway)
+				case tt.grows < 0:
+					if r.Method == http.MethodDelete {
+						deletes[session]++
+					}
+					w.WriteHeader(http.StatusNotFound)
+					_, _ = io.WriteString(w, invalid)
+				case r.Method == http.MethodGet:
+					asked[session]++
+					w.Header().Set("Location", session+"?at="+strconv.Itoa(asked[session]))
+					w.WriteHeader(http.StatusNoContent)
+				case deletes[session] >= tt.grows && r.URL.Query().Get("at") == strconv.Itoa(asked[session]):
+					deletes[session]++
+					w.WriteHeader(http.StatusNoContent)
+				default:
+					deletes[session]++
+					w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+				}
+				return true
+			}
+			var lines []string
+			client := eraClient(t, pusher.Config{Era: pusher.Best(), Images: store, Clock: clock.NewVirtual(time.Time{}), MaxConcurrentUploads: 1})
+			_, err := client.Push(ctx, repository, "t", pusher.Options{Progress: func(e pusher.Event) {
+				if strings.Contains(e.Status, "session") {
+					lines = append(lines, e.Status)
+				}
+			}})
+			if err == nil {
+				t.Error("it was published")
+			}
+			if len(deletes) != 1 || slices.Collect(maps.Values(deletes))[0] != tt.deletes {
+				t.Errorf("DELETEs: %v, want %d", deletes, tt.deletes)
+			}
+			if said := strings.Join(lines, "\n"); !strings.Contains(said, tt.told) || tt.told == "" && said != "" {
+				t.Errorf("told %q, want %q", said, tt.told)
+			}
+		})
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // A bestUpload sends one blob.
@@ -29,8 +31,12 @@ type bestUpload struct {
 // registry says that the one before ended.
 func (u *bestUpload) run(ctx context.Context) error {
 	err := u.attempts(ctx)
-	if err != nil {
-		u.cancel(ctx)
+	if err == nil {
+		return nil
+	}
+	u.cancel(ctx)
+	if errors.Is(err, errLocal) && !errors.Is(err, image.ErrNoBlob) { // which names it
+		return fmt.Errorf("blob %s: %w", u.blob.Digest, err)
 	}
 	return err
 }
@@ -306,60 +312,4 @@ func (u *bestUpload) refused(a *answer) error {
 		return a.err()
 	}
 	return &finalError{a.err()}
-}
-
-// resume asks the registry how much it has. A session of which it knows nothing is
-// left, one of which it says nothing is cancelled.
-func (u *bestUpload) resume(ctx context.Context) error {
-	if u.location == "" {
-		return nil
-	}
-	a, err := u.host.do(ctx, call{method: http.MethodGet, address: u.location, tries: 2})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err == nil && a.ok() {
-		end, ok := rangeEnd(a.header.Get("Range"))
-		if !ok || end <= u.blob.Size {
-			u.offset = 0
-			if ok {
-				u.offset = end
-			}
-			return u.moved(a)
-		}
-	}
-	if err != nil || a.status != http.StatusNotFound {
-		u.cancel(ctx)
-	}
-	u.location, u.offset = "", 0
-	return nil
-}
-
-// cancel gives the session up, also after the push was cancelled.
-func (u *bestUpload) cancel(ctx context.Context) {
-	if u.location == "" {
-		return
-	}
-	own, cancel := u.job.Clock.WithTimeout(context.WithoutCancel(ctx), bestFarewell)
-	defer cancel()
-	var a *answer
-	var err error
-	for range 2 {
-		a, err = u.host.do(own, call{method: http.MethodDelete, address: u.location, tries: 3})
-		if err != nil || a.ok() || a.status == http.StatusNotFound {
-			break
-		}
-		// some want to hear first what they have (distribution, after a transfer broke off)
-		state, asked := u.host.do(own, call{method: http.MethodGet, address: u.location, tries: 2})
-		if asked != nil || !state.ok() || u.moved(state) != nil {
-			break
-		}
-	}
-	u.location = ""
-	if err == nil && !a.ok() && a.status != http.StatusNotFound {
-		err = a.err()
-	}
-	if err != nil {
-		u.job.Log.InfoContext(own, "an upload session was not cancelled", "blob", u.blob.Digest, "err", err)
-	}
 }

@@ -35,7 +35,7 @@ func Docker110() Era {
 		Token: TokenRules{
 			MinLifetime: 60 * time.Second, AccessToken: true, Decodes: true, MountScope: MountScopeKept, RegistryToken: true,
 		},
-		Names: NameRules{Reference: "Error parsing reference: %[1]q is not a valid repository/tag"},
+		Names: NameRules{Reference: "Error parsing reference: %[1]q is not a valid repository/tag", Longest: LengthAsWritten},
 		Errors: ErrorRules{
 			Codes:      errcode.Docker110(),
 			Spoken:     true,
@@ -158,7 +158,7 @@ func Docker2010() Era {
 	e.UserAgent = "docker/20.10.24 go/go1.19.8 git-commit/5d6db84 kernel/5.10.0 os/linux arch/amd64 UpstreamClient(Docker-Client/20.10.24 \\(linux\\))"
 	e.Policy = Fallback{Codes: fallbackCodes(), StopText: noProcess, KeepsTLS: true}.Policy()
 	e.Endpoints = []EndpointRule{{"https", V2}, {"http", V2}}
-	e.Names.Reference = plainReference
+	e.Names = NameRules{Reference: plainReference, Longest: LengthWithHost}
 	e.Token.MountScope = MountScopeKnown
 	e.Errors.Details = map[int]errcode.ErrorCode{
 		http.StatusUnauthorized: "UNAUTHORIZED", http.StatusTooManyRequests: "TOOMANYREQUESTS", http.StatusForbidden: "DENIED",
@@ -183,6 +183,7 @@ func Docker28() Era {
 	e.Policy = Fallback{StopText: noProcess, KeepsTLS: true}.Policy()
 	e.Errors.Codes = errcode.Docker28()
 	e.Errors.PlainBodies = true
+	e.Names.Longest = LengthOfPath
 	e.Upload.ChunkType = "application/octet-stream"
 	e.Layers.Foreign, e.Layers.ForeignAllowed = false, false
 	e.Words.NoPlatform = "image with reference %[1]s was found but its platform (%[3]s) does not match the specified platform (%[2]s)"

@@ -135,10 +135,26 @@ func (r NameRules) reference(repository string) (Name, error) {
 	if err == nil && !grammar.IsNameOnly(named) {
 		err = grammar.ErrReferenceInvalidFormat
 	}
+	if err == nil && r.long(repository, named.Name()) {
+		err = grammar.ErrNameTooLong
+	}
 	if err != nil {
 		return Name{}, fmt.Errorf(r.Reference, repository, err)
 	}
 	return nameOf(grammar.Domain(named), grammar.Path(named)), nil
+}
+
+// long tells whether a name with its host, which the grammar does not count, is
+// longer than the era takes (P-053).
+func (r NameRules) long(written, full string) bool {
+	switch r.Longest {
+	case LengthAsWritten:
+		return len(written) > grammar.RepositoryNameTotalLengthMax
+	case LengthWithHost:
+		return len(full) > grammar.RepositoryNameTotalLengthMax
+	case LengthOfPath: // the grammar has looked
+	}
+	return false
 }
 
 // checkTag tells what is wrong with a tag. Docker 1.8 and 1.9 never look (P-016).

@@ -123,3 +123,41 @@ func TestLaterNames(t *testing.T) {
 		}
 	}
 }
+
+// TestLongestNames: the limit of 255 characters is on the path alone, on what was written,
+// or on all that it stands for. Real dockerd 20.10.24 and 28's grammar say so.
+func TestLongestNames(t *testing.T) {
+	t.Parallel()
+	const tooLong = "repository name must not be more than 255 characters"
+	name := func(prefix string, n int) string { return prefix + strings.Repeat("a", n-len(prefix)) }
+	path := "localhost/" + strings.Repeat("a", 255)
+	no := func(name string) string {
+		return fmt.Sprintf("Error parsing reference: %q is not a valid repository/tag", name)
+	}
+	for _, tt := range []struct {
+		era        Era
+		name, want string // "" is none wrong
+	}{
+		{Docker18(), path, ""},
+		{Docker19(), path + "a", tooLong},
+		{Docker110(), name("localhost/", 255), ""},
+		{Docker110(), name("localhost/", 256), no(name("localhost/", 256))},
+		{Docker113(), name("u/", 255), ""}, // as written, without docker.io
+		{Docker113(), name("docker.io/u/", 256), no(name("docker.io/u/", 256))},
+		{Docker2010(), name("127.0.0.1:5000/", 255), ""},
+		{Docker2010(), name("127.0.0.1:5000/", 256), tooLong},
+		{Docker2010(), path, tooLong},
+		{Docker2010(), name("u/", 245), ""},
+		{Docker2010(), name("u/", 246), tooLong}, // docker.io/ comes before it
+		{Docker28(), path, ""},
+		{Docker28(), path + "a", tooLong},
+		{Containerd(), path, ""},
+		{Best(), path, ""},
+		{Best(), path + "a", tooLong},
+	} {
+		_, err := tt.era.Names.Parse(tt.name)
+		if said := fmt.Sprint(err); err != nil && said != tt.want || err == nil && tt.want != "" {
+			t.Errorf("%s, %d characters: %v, want %s", tt.era.Name, len(tt.name), err, tt.want)
+		}
+	}
+}

@@ -34,7 +34,21 @@ type NameRules struct {
 	// Reference takes the grammar of references (P-016) and says with this what is no
 	// name: operands are the name and what is wrong with it.
 	Reference string
+	// Longest is what of a name that Reference reads may have 255 characters.
+	Longest NameLength
 }
+
+// A NameLength is what the limit of 255 characters is on (P-053).
+type NameLength uint8
+
+// The lengths: the path after the host, since distribution/reference 0.6; before that
+// the whole, in dockers up to 1.13 as it was written, in later ones with the host and the
+// library that it stands for.
+const (
+	LengthOfPath NameLength = iota
+	LengthAsWritten
+	LengthWithHost
+)
 
 // Words are what an era says to its user. Each is a format with the operands
 // that are named.

@@ -27,6 +27,11 @@ func TestLibraryIsInOrder(t *testing.T) {
 			t.Errorf("%s and %s say the same: %s", file, other, s.Title)
 		}
 		titles[s.Title] = file
+		for _, r := range s.Registries {
+			if r.Kind == scenarios.KindExternal {
+				t.Errorf("%s needs a registry of somebody else's, which lives in real time", s.ID)
+			}
+		}
 		if s.Client.Era == "" && s.Client.Adapter == "" {
 			t.Errorf("%s does not name who pushes", s.ID)
 		}

@@ -23,6 +23,7 @@ func TestOcimem(t *testing.T) {
 		"mount-02": "a mount of a blob that is not there is answered 404",
 		"man-18":   "a manifest whose layer is missing is answered 500",
 		"tag-05":   "?n=0 is taken for no limit",
+		"ref-02":   "a list of no referrers is null",
 		"del-06":   "tags stay in the list when their manifest is deleted",
 	})
 }

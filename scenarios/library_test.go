@@ -28,8 +28,8 @@ func TestLibraryIsInOrder(t *testing.T) {
 		}
 		titles[s.Title] = file
 		for _, r := range s.Registries {
-			if r.Kind == scenarios.KindExternal {
-				t.Errorf("%s needs a registry of somebody else's, which lives in real time", s.ID)
+			if r.Kind == scenarios.KindExternal && scenarios.SkipReason(s) == "" {
+				t.Errorf("%s runs in real time, against a registry of somebody else's that nobody named", s.ID)
 			}
 		}
 		if s.Client.Era == "" && s.Client.Adapter == "" {

@@ -54,7 +54,7 @@ var realWaits = map[string]string{
 
 const (
 	limitsAlone  = "what pushcheck serve bounds its clients by; a world sets no limits"
-	proxyAlone   = "a proxy in front of somebody else's registry, of which the library has none"
+	proxyAlone   = "a proxy in front of somebody else's registry, which the library has only where one is named"
 	foreignAlone = "clients that are programs of others, which know no clock but their own"
 )
 

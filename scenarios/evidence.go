@@ -21,6 +21,9 @@ func (w *world) evidence(res *Result, p *seenPush) {
 		res.Said = said(p)
 	}
 	res.Held = w.held(p.after)
+	if len(p.trace) > 0 {
+		res.LastPush = p.trace[0].Seq
+	}
 }
 
 // said are the client's words, without the numbers of a progress bar.

@@ -10,20 +10,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pushcheck/pushcheck/internal/report"
-	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
-	"github.com/pushcheck/pushcheck/scenarios"
 )
 
 func newDiff(o outside) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff ERA ERA",
 		Short: "show what two eras send for the same image, side by side",
-		Long: `diff lets two eras push one made-up image of two layers to a fake registry, one
-layer after the other, and shows their requests side by side. A line that both
-have is marked with =, one that both have with other headers with ~, and then those
-headers follow; User-Agent, which always differs, is left out.`,
+		Long: `diff lets two eras push one made-up image of three layers, the upper one the same
+as the lower, to a fake registry: for the first time, again, to other repositories, and
+past refusals. Time is virtual; +5s is a wait before a request. Layers go one after
+the other, and are shown from the top one down whatever their order was.
+
+Requests of one operation for one layer stand beside each other. A line that both
+have is marked with =, one in which they differ with ~, and one that only one has with
+< or >. Headers that differ stand below the first request of the operation that shows
+it. What they say to their users follows where it differs, and at the end what differs
+in their data: "pushcheck explain ERA" has the rules.`,
 		Example: "  pushcheck diff docker-1.8 docker-28",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -33,194 +36,146 @@ headers follow; User-Agent, which always differs, is left out.`,
 		},
 		ValidArgsFunction: fixed(eraNames()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var sides [2][]sent
-			var heads [2]string
+			var eras [2]pusher.Era
 			for i, name := range args {
-				era, err := findEra(name)
-				if err != nil {
-					return err
-				}
-				heads[i] = name
-				if v := era.Version(); v != name {
-					heads[i] += " (" + v + ")"
-				}
-				if sides[i], err = wireOf(cmd.Context(), era); err != nil {
+				var err error
+				if eras[i], err = findEra(name); err != nil {
 					return err
 				}
 			}
-			return sideBySide(o.stdout, append([][3]string{{"", heads[0], heads[1]}}, aligned(sides[0], sides[1])...))
+			return difference(cmd.Context(), o.stdout, eras)
 		},
 	}
 }
 
-// How wide the two sides may be together, and the left one alone.
+// difference plays every scene with both eras and shows what they do.
+func difference(ctx context.Context, w io.Writer, eras [2]pusher.Era) error {
+	var heads [2]string
+	var data [2][]sent
+	for i, era := range eras {
+		heads[i] = era.Name
+		if v := era.Version(); v != era.Name {
+			heads[i] += " (" + v + ")"
+		}
+		var err error
+		if data[i], err = dataOf(era); err != nil {
+			return err
+		}
+	}
+	if err := sideBySide(w, [][3]string{{"", heads[0], heads[1]}}); err != nil {
+		return err
+	}
+	headers := map[string]bool{} // differences in them that were shown
+	for i, s := range scenes() {
+		var requests, words [2][]sent
+		for j, era := range eras {
+			res, err := s.play(ctx, era)
+			if err != nil {
+				return err
+			}
+			requests[j], words[j] = wireOf(res), wordsOf(res)
+		}
+		rows := aligned(requests[0], requests[1], headers)
+		if i > 0 {
+			rows = folded(rows)
+		}
+		if told := unequal(aligned(words[0], words[1], nil)); len(told) > 0 {
+			rows = append(append(rows, [3]string{"", "says", "says"}), told...)
+		}
+		if err := section(w, s.heading, rows); err != nil {
+			return err
+		}
+	}
+	return section(w, "data", unequal(aligned(data[0], data[1], nil)))
+}
+
+// unequal leaves out what both have.
+func unequal(rows [][3]string) [][3]string {
+	return slices.DeleteFunc(rows, func(r [3]string) bool { return r[0] == "=" })
+}
+
+// folded says of several requests in a row that both have no more than how many they are.
+func folded(rows [][3]string) [][3]string {
+	var list [][3]string
+	for i := 0; i < len(rows); {
+		n := 0
+		for i+n < len(rows) && rows[i+n][0] == "=" {
+			n++
+		}
+		switch {
+		case n > 2:
+			text := fmt.Sprintf("%d requests", n)
+			list = append(list, [3]string{"=", text, text})
+		default:
+			n = max(n, 1)
+			list = append(list, rows[i:i+n]...)
+		}
+		i += n
+	}
+	return list
+}
+
+// section writes rows below a heading, or that there is nothing to see.
+func section(w io.Writer, heading string, rows [][3]string) error {
+	if equalRows(rows) {
+		_, err := fmt.Fprintf(w, "\n%s: the same\n", heading)
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n", heading); err != nil {
+		return err
+	}
+	return sideBySide(w, rows)
+}
+
+func equalRows(rows [][3]string) bool {
+	return !slices.ContainsFunc(rows, func(r [3]string) bool { return r[0] != "=" })
+}
+
+// How wide the two sides are; a mark and blanks are five columns more.
 const (
-	pageColumns = 80
-	leftColumns = 37
+	leftColumns  = 37
+	rightColumns = 38
 )
 
 // sideBySide writes rows of a mark, a left and a right side in columns, without
-// blanks at the ends.
+// blanks at the ends. What is wider than its side goes on below.
 func sideBySide(w io.Writer, rows [][3]string) error {
-	widest := 0
-	for i := range rows {
-		rows[i][1] = fitted(rows[i][1], leftColumns)
-		widest = max(widest, utf8.RuneCountInString(rows[i][1]))
-	}
 	for _, row := range rows {
-		line := fmt.Sprintf("%-1s  %-*s  %s", row[0], widest, row[1], fitted(row[2], pageColumns-widest-5))
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
-			return err
+		left, right := wrapped(row[1], leftColumns), wrapped(row[2], rightColumns)
+		for i := range max(len(left), len(right)) {
+			var cells [3]string
+			if i == 0 {
+				cells[0] = row[0]
+			}
+			if i < len(left) {
+				cells[1] = left[i]
+			}
+			if i < len(right) {
+				cells[2] = right[i]
+			}
+			line := fmt.Sprintf("%-1s  %-*s  %s", cells[0], leftColumns, cells[1], cells[2])
+			if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// fitted cuts what is wider than so many columns.
-func fitted(s string, columns int) string {
-	if runes := []rune(s); len(runes) > columns {
-		return string(runes[:columns-1]) + "…"
-	}
-	return s
-}
-
-// A sent is one request as it is shown.
-type sent struct {
-	line    string
-	headers []string // "Name: value", sorted, without those that differ anyway
-}
-
-// wireOf is what an era sends for the made-up image.
-func wireOf(ctx context.Context, era pusher.Era) ([]sent, error) {
-	s := &scenarios.Scenario{
-		ID: "diff/" + era.Name, Title: "An image is pushed",
-		Registries: []scenarios.Registry{{Kind: scenarios.KindFake}},
-		Client:     scenarios.Client{Era: era.Name},
-		Image:      scenarios.Image{Layers: []int64{64 << 10, 1 << 10}},
-		Steps:      []scenarios.Step{{Push: "team/app:v1"}},
-	}
-	if era.Layers.Concurrency > 0 {
-		s.Client.Concurrency = 1
-	}
-	summary, err := (&scenarios.Runner{}).Run(ctx, []*scenarios.Scenario{s})
-	if err != nil {
-		return nil, broken("", err)
-	}
-	res := summary.Results[0]
-	if res.Outcome != report.Pass {
-		return nil, broken("", fmt.Errorf("era %s could not push: %s %s", era.Name, res.Outcome, res.Because))
-	}
-	var list []sent
-	for _, e := range res.Trace {
-		if e.Route.Op != wire.OpEvent {
-			list = append(list, sent{wireLine(e, res), shownHeaders(e)})
+// wrapped breaks a text between words, and words that are too wide; what goes on is
+// indented.
+func wrapped(text string, columns int) []string {
+	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
+	var lines []string
+	line, blank := []rune(indent), ""
+	for _, word := range strings.Fields(text) {
+		if len(line)+len(blank)+utf8.RuneCountInString(word) > columns && blank != "" {
+			lines, line, blank = append(lines, string(line)), []rune(indent+"  "), ""
+		}
+		line, blank = append(line, []rune(blank+word)...), " "
+		for len(line) > columns {
+			lines, line = append(lines, string(line[:columns])), append([]rune(indent+"  "), line[columns:]...)
 		}
 	}
-	return list, nil
-}
-
-// shownHeaders are the headers of a request that say something about its era.
-func shownHeaders(e wire.Exchange) []string {
-	var list []string
-	for name, values := range e.Request.Header {
-		switch name {
-		case "User-Agent", "Host", "Content-Length":
-			continue
-		}
-		for _, v := range values {
-			if v == "" {
-				v = "(empty)"
-			}
-			list = append(list, name+": "+v)
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-// wireLine is one request and how it ended.
-func wireLine(e wire.Exchange, res scenarios.Result) string {
-	words := []string{string(e.Route.Op)}
-	switch name := res.Names[e.Route.Digest]; {
-	case name != "":
-		words = append(words, name)
-	case e.Route.Digest != "":
-		words = append(words, "config")
-	case e.Route.Tag != "":
-		words = append(words, e.Route.Tag)
-	}
-	if n := e.Request.Body.Length; n > 0 && e.Route.Op != wire.OpManifestPut {
-		words = append(words, fmt.Sprintf("%d B", n))
-	}
-	if e.Route.Op == wire.OpManifestPut {
-		words = append(words, manifestFormat(e.Request.Header.Get("Content-Type")))
-	}
-	return strings.Join(append(words, "→ "+e.Answer()), " ")
-}
-
-// manifestFormat is what a manifest is, by its media type: schema 1 had none at first.
-func manifestFormat(media string) string {
-	switch {
-	case media == "" || strings.Contains(media, "manifest.v1+"):
-		return "schema 1"
-	case strings.Contains(media, "docker.distribution.manifest.v2"):
-		return "schema 2"
-	}
-	return strings.TrimPrefix(media, "application/vnd.")
-}
-
-// aligned puts equal lines beside each other: a mark, left and right, and below
-// them the headers that only one of them has.
-func aligned(a, b []sent) [][3]string {
-	longest := make([][]int, len(a)+1)
-	for i := range longest {
-		longest[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			longest[i][j] = max(longest[i+1][j], longest[i][j+1])
-			if a[i].line == b[j].line {
-				longest[i][j] = longest[i+1][j+1] + 1
-			}
-		}
-	}
-	var rows [][3]string
-	i, j := 0, 0
-	for i < len(a) || j < len(b) {
-		switch {
-		case i < len(a) && j < len(b) && a[i].line == b[j].line:
-			rows = append(rows, beside(a[i], b[j])...)
-			i, j = i+1, j+1
-		case j == len(b) || i < len(a) && longest[i+1][j] >= longest[i][j+1]:
-			rows = append(rows, [3]string{"<", a[i].line, ""})
-			i++
-		default:
-			rows = append(rows, [3]string{">", "", b[j].line})
-			j++
-		}
-	}
-	return rows
-}
-
-// beside is one line that both have, and below it the headers that differ.
-func beside(a, b sent) [][3]string {
-	only := func(of, other []string) []string {
-		return slices.DeleteFunc(slices.Clone(of), func(h string) bool { return slices.Contains(other, h) })
-	}
-	left, right := only(a.headers, b.headers), only(b.headers, a.headers)
-	if len(left)+len(right) == 0 {
-		return [][3]string{{"=", a.line, b.line}}
-	}
-	rows := [][3]string{{"~", a.line, b.line}}
-	for i := range max(len(left), len(right)) {
-		row := [3]string{}
-		if i < len(left) {
-			row[1] = "  " + left[i]
-		}
-		if i < len(right) {
-			row[2] = "  " + right[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return append(lines, string(line))
 }

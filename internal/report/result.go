@@ -49,6 +49,9 @@ type Result struct {
 	Failures []Failure
 	// Trace is the wire as it was: not scrubbed, with the faults that struck.
 	Trace wire.Trace
+	// LastPush is the Seq in Trace of the first exchange of the last push; 0 when there
+	// was none.
+	LastPush int
 	// Names are what the scenario calls its content: digest → "layer1", "config". A
 	// V1 image ID counts as the digest "sha256:<id>".
 	Names map[digest.Digest]string

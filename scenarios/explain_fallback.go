@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,20 +26,18 @@ func fallbackRows(e pusher.Era) []Row {
 		}
 	}
 	slices.Sort(codes)
-	rule, doc := "P-105", "after any error"
+	rule, doc := "P-105", "after any error (continueOnError), save a refusal with a code"
 	if len(codes) > 0 {
-		doc += " but a refusal other than " + strings.Join(codes, ", ")
-	} else {
-		doc += " but a refusal that was read"
+		doc += " other than " + strings.Join(codes, ", ")
 	}
 	// Later dockers look for another text than the first ones; a full disk is no end then.
 	if after(errors.New("no space left on device")) {
 		rule = "P-109"
 	}
 	if text := e.Layers.Retry.FinalText; text != "" && !after(errors.New(text)) {
-		doc += ", and but " + `"` + text + `"`
+		doc += fmt.Sprintf(", and %q", text)
 	}
-	rows := []Row{{Name: name, Type: rule, Doc: doc + " (continueOnError)"}}
+	rows := []Row{{Name: name, Type: rule, Doc: doc}}
 	reached := pusher.Attempt{Stage: pusher.StageUpload, Err: errors.New("any error"), ConfirmedV2: true, TransportOK: true}
 	if speaksV1(e) && decide(e, reached, "https", pusher.V1) == pusher.Skip {
 		rows = append(rows, Row{Name: "V1 after V2", Type: "P-106", Doc: "is left out once V2 is confirmed: by the version header or a layer that was taken"})

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/pusher"
@@ -188,7 +189,7 @@ func memoryRows(s pusher.SearchRules) []Row {
 			mounts.Type = "P-357"
 		}
 	}
-	mounts.Doc = "from " + budgetWords(s.Budgets, func(b pusher.SearchBudget) string { return fmt.Sprint(b.Mounts) }) + " repositories at most, " + order
+	mounts.Doc = "from so many repositories at most: " + budgetWords(s.Budgets, func(b pusher.SearchBudget) int { return b.Mounts }) + "; " + order
 	if s.Target {
 		mounts.Doc += ", the target too"
 	}
@@ -198,14 +199,12 @@ func memoryRows(s pusher.SearchRules) []Row {
 		mounts.Doc += "; a refusal tries the next"
 	}
 	rows = append(rows, mounts)
-	if s.Budgets[len(s.Budgets)-1].Checks > 0 {
-		text := budgetWords(s.Budgets, func(b pusher.SearchBudget) string {
-			if b.Any {
-				return fmt.Sprintf("%d, of any repository,", b.Checks)
-			}
-			return fmt.Sprint(b.Checks)
-		})
-		rows = append(rows, Row{Name: "HEADs", Type: "P-359", Doc: text + " at most, the first included"})
+	if last := s.Budgets[len(s.Budgets)-1]; last.Checks > 0 {
+		text := "so many of a layer at most, the first included: " + budgetWords(s.Budgets, func(b pusher.SearchBudget) int { return b.Checks })
+		if last.Any {
+			text += ", there of any repository"
+		}
+		rows = append(rows, Row{Name: "HEADs", Type: "P-359", Doc: text})
 	}
 	if s.Signs {
 		rows = append(rows, Row{Name: "signed", Type: "P-361, P-362", Doc: "memory has an HMAC of the user's credentials; what the same user saw comes first"})
@@ -220,10 +219,10 @@ func memoryRows(s pusher.SearchRules) []Row {
 }
 
 // budgetWords are a figure for each size of a layer.
-func budgetWords(budgets []pusher.SearchBudget, figure func(pusher.SearchBudget) string) string {
+func budgetWords(budgets []pusher.SearchBudget, figure func(pusher.SearchBudget) int) string {
 	var words []string
 	for _, b := range budgets {
-		text := figure(b)
+		text := strconv.Itoa(figure(b))
 		switch {
 		case b.UpTo > 0:
 			text += " up to " + sizeWords(b.UpTo)

@@ -1,26 +1,37 @@
 package scenarios
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
+// Nearest is the candidate that a person most likely meant by word; "" when none is
+// near. It is safe for concurrent use.
+func Nearest(word string, candidates []string) string {
+	if names := near(word, candidates); len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
 // near returns the candidates that a person may have meant by word, best first,
-// at most three.
+// at most three. Of two that are as far away, the one that begins more alike is the
+// better.
 func near(word string, candidates []string) []string {
 	type scored struct {
-		name     string
-		distance int
+		name            string
+		distance, alike int
 	}
 	var found []scored
 	limit := max(1, min(len(word), 9)/3)
 	for _, c := range candidates {
 		d := distance(strings.ToLower(word), strings.ToLower(c))
 		if d <= limit {
-			found = append(found, scored{c, d})
+			found = append(found, scored{c, d, alike(strings.ToLower(word), strings.ToLower(c))})
 		}
 	}
-	slices.SortStableFunc(found, func(a, b scored) int { return a.distance - b.distance })
+	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Or(a.distance-b.distance, b.alike-a.alike) })
 	var names []string
 	for _, f := range found {
 		if len(names) < 3 && !slices.Contains(names, f.name) {
@@ -32,10 +43,19 @@ func near(word string, candidates []string) []string {
 
 // didYouMean is "; did you mean "after"?", or "" when nothing is near.
 func didYouMean(word string, candidates []string) string {
-	if names := near(word, candidates); len(names) > 0 {
-		return "; did you mean " + quote(names[0]) + "?"
+	if name := Nearest(word, candidates); name != "" {
+		return "; did you mean " + quote(name) + "?"
 	}
 	return ""
+}
+
+// alike is how many bytes two words begin with alike.
+func alike(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func quote(s string) string { return `"` + s + `"` }

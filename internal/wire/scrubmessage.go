@@ -1,0 +1,43 @@
+package wire
+
+import "strings"
+
+// ScrubMessage masks in a text for a person what Scrub masks in the URLs of a trace:
+// passwords, tokens, signatures, _state and upload sessions. Hosts stay, for the person
+// has to know which one. It is safe for concurrent use.
+func ScrubMessage(text string) string {
+	s := NewScrubber()
+	for link := range links(text) {
+		s.learnSession(splitLink(link).session())
+	}
+	var b strings.Builder
+	done := 0
+	for link, at := range links(text) {
+		b.WriteString(text[done:at])
+		b.WriteString(s.link(link))
+		done = at + len(link)
+	}
+	return s.text(b.String() + text[done:])
+}
+
+// links are what may be URLs in a text, absolute or not, with where they begin.
+func links(text string) func(yield func(link string, at int) bool) {
+	return func(yield func(string, int) bool) {
+		for at := 0; at < len(text); {
+			n := strings.IndexFunc(text[at:], endsLink)
+			if n < 0 {
+				n = len(text) - at
+			}
+			link := strings.TrimRight(text[at:at+n], ".,:;")
+			if (strings.Contains(link, "://") || strings.HasPrefix(link, "/")) && !yield(link, at) {
+				return
+			}
+			at += n + 1
+		}
+	}
+}
+
+// endsLink tells what no URL holds.
+func endsLink(c rune) bool {
+	return c <= ' ' || c == 0x7f || strings.ContainsRune(`"'<>()[]{}|`+"`\\", c)
+}

@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
-
-	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // A bestPush is one push to one registry in the best way.
@@ -150,7 +148,8 @@ func (p *bestPush) blob(ctx context.Context, b *bestBlob, oneOfMany bool) error 
 		if there {
 			p.done.set(b.Digest, false)
 			p.tell(b, "Layer already exists")
-			return p.learn(b.Digest)
+			p.job.remember(ctx, b.Digest)
+			return nil
 		}
 	}
 	u := &bestUpload{bestPush: p, blob: b, from: from}
@@ -158,7 +157,8 @@ func (p *bestPush) blob(ctx context.Context, b *bestBlob, oneOfMany bool) error 
 		return err
 	}
 	p.done.set(b.Digest, true)
-	return p.learn(b.Digest)
+	p.job.remember(ctx, b.Digest)
+	return nil
 }
 
 // tell tells of a blob.
@@ -193,12 +193,4 @@ func (p *bestPush) source(d digest.Digest) string {
 		}
 	}
 	return ""
-}
-
-// learn remembers which repository has a blob, for later pushes to others.
-func (p *bestPush) learn(d digest.Digest) error {
-	if err := p.job.metadata.Add(d, metadata.Entry{Digest: d, SourceRepository: p.job.Name.Canonical}); err != nil {
-		return &finalError{err}
-	}
-	return nil
 }

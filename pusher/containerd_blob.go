@@ -8,8 +8,6 @@ import (
 	"net/url"
 
 	"github.com/opencontainers/go-digest"
-
-	"github.com/pushcheck/pushcheck/pusher/metadata"
 )
 
 // blob makes sure that the registry has a blob (P-393, P-394).
@@ -24,7 +22,8 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	if there {
 		p.saw(b.Digest)
 		p.tell(b, "Layer already exists")
-		return p.learn(b)
+		p.job.remember(ctx, b.Digest)
+		return nil
 	}
 	address, mounted, err := p.start(ctx, b)
 	if err != nil {
@@ -41,7 +40,8 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	} else {
 		p.tell(b, "Mounted from "+mounted)
 	}
-	return p.learn(b)
+	p.job.remember(ctx, b.Digest)
+	return nil
 }
 
 // exists asks for a blob or a manifest. want is the digest that a tag must have; ""
@@ -172,9 +172,4 @@ func (p *c8dPush) source(d digest.Digest) string {
 		}
 	}
 	return ""
-}
-
-// learn notes where the blob is, as containerd labels it.
-func (p *c8dPush) learn(b *bestBlob) error {
-	return p.job.metadata.Add(b.Digest, metadata.Entry{Digest: b.Digest, SourceRepository: p.job.Name.Canonical})
 }

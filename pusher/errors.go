@@ -64,6 +64,16 @@ func attemptOf(e Endpoint, err error) Attempt {
 	return a
 }
 
+// A MemoryError says that Config.Metadata could not keep what a docker's push learnt
+// of a layer, which ends the attempt as it does in docker. No registry is to blame.
+type MemoryError struct{ Err error }
+
+// Error implements error in docker's words, which are the disk's.
+func (e *MemoryError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the disk's error.
+func (e *MemoryError) Unwrap() error { return e.Err }
+
 // An HTTPError is a V1 answer that ends a push; the stream shows its code
 // (P-034).
 type HTTPError struct {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker/libtrust"
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -88,6 +89,14 @@ func (j *Job) tagNames() []string {
 
 // isDigestReference tells an entry of the local map that was pulled by digest.
 func isDigestReference(tag string) bool { return strings.Contains(tag, ":") }
+
+// remember notes that the repository has a blob that goes out as it is stored, for
+// later pushes to others. This push does without, so a disk that fails is not its end.
+func (j *Job) remember(ctx context.Context, d digest.Digest) {
+	if err := j.metadata.Add(d, metadata.Entry{Digest: d, SourceRepository: j.Name.Canonical}); err != nil {
+		j.Log.WarnContext(ctx, "where a blob is could not be remembered", "digest", d, "err", err)
+	}
+}
 
 // progress tells the user of an action on a layer.
 func (j *Job) progress(id, action string) {

@@ -105,7 +105,7 @@ func (p *layerPush) has(d image.Descriptor) error {
 	p.remote[p.layer.DiffID] = d
 	p.mu.Unlock()
 	if err := p.job.metadata.Add(p.layer.DiffID, p.entry(d.Digest)); err != nil {
-		return &finalError{err}
+		return &finalError{&MemoryError{err}}
 	}
 	return nil
 }

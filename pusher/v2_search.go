@@ -100,7 +100,7 @@ func (p *layerPush) exists(tell func(Event), e metadata.Entry, d image.Descripto
 		return nil
 	}
 	if err := p.job.metadata.Add(p.layer.DiffID, p.entry(d.Digest)); err != nil {
-		return &finalError{err}
+		return &finalError{&MemoryError{err}}
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ type journal struct {
 	path string
 	read bool
 	torn bool     // its last line was cut off
-	file *os.File // nil before the first change
+	file *os.File // nil before the first change, and after one that failed
+	err  error    // the first of a change
 }
 
 // OpenJournal opens the store in a file, which is made when something is first learned.
@@ -34,15 +35,19 @@ func OpenJournal(path string) *Store {
 
 // Close ends the use of a store's files. A store of Open or InMemory has none open.
 //
-// Errors: of the disk.
+// Errors: of the disk, also the first that a change met.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.journal == nil || s.journal.file == nil {
+	if s.journal == nil {
 		return nil
 	}
-	err := s.journal.file.Close()
-	s.journal.file = nil
+	err := s.journal.err
+	s.journal.err = nil
+	if s.journal.file != nil {
+		err = errors.Join(err, s.journal.file.Close())
+		s.journal.file = nil
+	}
 	return err
 }
 
@@ -110,7 +115,14 @@ func lists(d digest.Digest, list []Entry) string {
 
 // note adds lines to the journal. The caller holds mu.
 func (s *Store) note(text string) error {
-	j := s.journal
+	err := s.journal.add(text)
+	if s.journal.err == nil {
+		s.journal.err = err
+	}
+	return err
+}
+
+func (j *journal) add(text string) error {
 	if j.file == nil {
 		if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil {
 			return err
@@ -121,10 +133,15 @@ func (s *Store) note(text string) error {
 		}
 		j.file = f
 		if j.torn {
-			text = "\n" + text
+			text, j.torn = "\n"+text, false
 		}
 	}
-	_, err := j.file.WriteString(text)
+	n, err := j.file.WriteString(text)
+	if err != nil {
+		j.torn = n > 0
+		_ = j.file.Close()
+		j.file = nil
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
@@ -66,11 +67,14 @@ func run(ctx context.Context, args []string, o outside) int {
 	if !errors.As(err, &exit) { // cobra's own errors are about usage
 		exit.hint = fmt.Sprintf("%s --help lists what there is", cmd.CommandPath())
 	}
+	if errors.Is(err, errUnread) || exit.code == scenarios.ExitInterrupted && errors.Is(context.Cause(ctx), errUnread) {
+		return scenarios.ExitInterrupted // whoever closed the pipe knows
+	}
 	if exit.err != nil {
-		fmt.Fprintf(o.stderr, "pushcheck: %s\n", strings.TrimSpace(exit.err.Error()))
+		fmt.Fprintf(o.stderr, "pushcheck: %s\n", strings.TrimSpace(wire.ScrubMessage(exit.err.Error())))
 	}
 	if exit.hint != "" {
-		fmt.Fprintf(o.stderr, "  %s\n", exit.hint)
+		fmt.Fprintf(o.stderr, "  %s\n", wire.ScrubMessage(exit.hint))
 	}
 	return exit.code
 }

@@ -70,7 +70,7 @@ func (f *foreignFlags) foreign(own []scenarios.Adapter, o outside) (*scenarios.F
 	for _, name := range f.require {
 		known := adapterNames(foreign.Adapters)
 		if name != "all" && !slices.Contains(known, name) {
-			return nil, usage("pushcheck clients lists them", "--require %s: there is no adapter of that name%s", name, meant(nearest(name, append(known, "all"))))
+			return nil, usage("pushcheck clients lists them", "--require %s: there is no adapter of that name%s", name, meant(scenarios.Nearest(name, append(known, "all"))))
 		}
 	}
 	return foreign, nil

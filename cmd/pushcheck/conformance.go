@@ -138,7 +138,7 @@ func (f *conformanceFlags) conform(ctx context.Context, args []string, o outside
 	if len(args) != 1 {
 		return usage("pushcheck conformance http://127.0.0.1:5000", "conformance takes the address of one registry, not %d arguments", len(args))
 	}
-	target, err := f.target(args[0], o)
+	target, err := f.target(ctx, args[0], o)
 	if err != nil {
 		return err
 	}
@@ -229,13 +229,13 @@ func (f conformanceFlags) listChecks(options conformance.Options, o outside) err
 }
 
 // target is the registry, and what gets one in.
-func (f conformanceFlags) target(address string, o outside) (conformance.Target, error) {
+func (f conformanceFlags) target(ctx context.Context, address string, o outside) (conformance.Target, error) {
 	t := conformance.Target{URL: address, Prefix: f.prefix, Other: f.other}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return t, usage("write the scheme, as in http://127.0.0.1:5000", "%q is not the address of a registry", address)
 	}
-	if t.Credentials, err = f.credentials(u.Host, o); err != nil {
+	if t.Credentials, err = f.credentials(ctx, u.Host, o); err != nil {
 		return t, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // net/http says so

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -113,7 +114,7 @@ func (f *conformanceFlags) asOCI(args []string, o outside) ([]string, error) {
 
 // credentials are those of the flags, of the variables of the specification's own
 // suite, or docker's, in this order.
-func (f *conformanceFlags) credentials(host string, o outside) (pusher.Credentials, error) {
+func (f *conformanceFlags) credentials(ctx context.Context, host string, o outside) (pusher.Credentials, error) {
 	name, password := o.getenv("OCI_USERNAME"), o.getenv("OCI_PASSWORD")
 	if f.login.user == "" && !f.login.passwordStdin && name+password != "" {
 		if name == "" || password == "" {
@@ -121,7 +122,7 @@ func (f *conformanceFlags) credentials(host string, o outside) (pusher.Credentia
 		}
 		return pusher.Credentials{Username: name, Password: password}, nil
 	}
-	return f.login.credentials(host, o)
+	return f.login.credentials(ctx, host, o)
 }
 
 // A checkLine is the live line of a run of the checks: how far it is, and what was

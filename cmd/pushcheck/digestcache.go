@@ -29,9 +29,18 @@ func (c digestCache) path(l image.Layer) string {
 // layers is what is known of layers that were pushed before. The caller closes it.
 func (c digestCache) layers(era pusher.Era) *metadata.Store {
 	if era.Way == pusher.WayGraph {
-		return metadata.Open(filepath.Join(c.dir, "layers", era.Name))
+		return metadata.Open(c.layersPath(era))
 	}
-	return metadata.OpenJournal(filepath.Join(c.dir, "layers", era.Name+".journal"))
+	return metadata.OpenJournal(c.layersPath(era))
+}
+
+// layersPath is a folder for a docker, and else a file.
+func (c digestCache) layersPath(era pusher.Era) string {
+	path := filepath.Join(c.dir, "layers", era.Name)
+	if era.Way != pusher.WayGraph {
+		path += ".journal"
+	}
+	return path
 }
 
 // fill gives the store's layers the digests that are remembered.

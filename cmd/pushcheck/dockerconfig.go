@@ -1,14 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/docker/docker-credential-helpers/client"
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -46,23 +52,84 @@ func readDockerConfig(o outside) (dockerConfig, string, error) {
 		dir = filepath.Join(home, ".docker")
 	}
 	path := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := readSmall(path, configLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, path, nil
 	}
 	if err != nil {
 		return c, path, err
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, path, fmt.Errorf("%s: %w", path, err)
+	// As docker's own command reads it: nothing is no settings, and what follows the
+	// object does not matter.
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return dockerConfig{}, path, configError(path, data, err)
 	}
 	return c, path, nil
+}
+
+// configLimit is how large docker's config.json may be, bytes.
+const configLimit = 8 << 20
+
+// configError says what is wrong with docker's config.json, and where, without a word
+// out of it: it holds secrets.
+func configError(path string, data []byte, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%s: %w", position(path, data, syntax.Offset), err)
+	case errors.As(err, &kind):
+		want := "an object"
+		if kind.Type.Kind() == reflect.String {
+			want = "a string"
+		}
+		where, article := "it", "a"
+		if kind.Field != "" {
+			where = printable(kind.Field)
+		}
+		if strings.HasPrefix(kind.Value, "a") {
+			article = "an"
+		}
+		return fmt.Errorf("%s: %s is %s %s; docker writes %s there", position(path, data, kind.Offset), where, article, kind.Value, want)
+	}
+	return fmt.Errorf("%s: it is cut off", path)
+}
+
+// position is the line and column, counted in bytes from 1, of what was read last.
+func position(path string, data []byte, offset int64) string {
+	before := data[:min(max(offset-1, 0), int64(len(data)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	return fmt.Sprintf("%s:%d:%d", path, line, len(before)-bytes.LastIndexByte(before, '\n'))
+}
+
+// readSmall reads a regular file of a bounded size: opening anything else may wait for
+// ever, and reading it need not end.
+//
+// Errors: of the disk; the file's kind and size, with its path.
+func readSmall(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is no regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(data)) > most {
+		return nil, fmt.Errorf("%s: it is larger than %d MiB", path, most>>20)
+	}
+	return data, err
 }
 
 // credentials finds what docker would use for a registry: its own helper, the
 // store of all credentials, or the file itself, in this order. Nothing found is
 // no error.
-func (c dockerConfig) credentials(registry string) (pusher.Credentials, error) {
+func (c dockerConfig) credentials(ctx context.Context, registry string) (pusher.Credentials, error) {
 	key := registry
 	if registry == "docker.io" {
 		key = dockerHub
@@ -72,7 +139,7 @@ func (c dockerConfig) credentials(registry string) (pusher.Credentials, error) {
 		helper = h
 	}
 	if helper != "" {
-		return fromHelper(helper, key)
+		return fromHelper(ctx, helper, key)
 	}
 	entry, ok := c.Auths[key]
 	if !ok {
@@ -110,10 +177,30 @@ func hostname(key string) string {
 	return host
 }
 
+// A helperProgram is a credential helper that ends with a context.
+type helperProgram struct{ cmd *exec.Cmd }
+
+// Output implements client.Program.
+func (p *helperProgram) Output() ([]byte, error) {
+	out, err := p.cmd.Output()
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well
+		err = nil
+	}
+	return out, err
+}
+
+// Input implements client.Program.
+func (p *helperProgram) Input(in io.Reader) { p.cmd.Stdin = in }
+
 // fromHelper asks docker-credential-<name>. A user "<token>" means that the
 // secret is an identity token.
-func fromHelper(name, key string) (pusher.Credentials, error) {
-	found, err := client.Get(client.NewShellProgramFunc("docker-credential-"+name), key)
+func fromHelper(ctx context.Context, name, key string) (pusher.Credentials, error) {
+	found, err := client.Get(func(args ...string) client.Program {
+		cmd := exec.CommandContext(ctx, "docker-credential-"+name, args...)
+		cmd.Stderr = os.Stderr
+		cmd.WaitDelay = 500 * time.Millisecond // what it started may hold on to its output
+		return &helperProgram{cmd}
+	}, key)
 	if credentials.IsErrCredentialsNotFound(err) {
 		return pusher.Credentials{}, nil
 	}

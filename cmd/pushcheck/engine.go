@@ -77,7 +77,7 @@ func serveEngine(ctx context.Context, f engineFlags, o outside) error {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if !f.quiet {
-		log = slog.New(slog.NewTextHandler(o.stderr, nil))
+		log = newLog(o.stderr, slog.LevelInfo)
 	}
 	e, err := engine.New(ctx, engine.Config{
 		Images: store, Client: client, Era: era, InsecureRegistries: f.insecure, Mirrors: f.mirrors, TempDir: temp, Log: log,

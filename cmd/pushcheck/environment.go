@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/pushcheck/pushcheck/scenarios"
 )
 
 // fromEnvironment gives each flag that was not on the command line the value of
@@ -47,42 +49,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearest(name, names); near != "" {
+		if near := scenarios.Nearest(name, names); near != "" {
 			return usage(hint, "unknown flag --%s; did you mean --%s?", name, near)
 		}
 		return usage(hint, "unknown flag --%s", name)
 	}
 	return usage(hint, "%s", text)
-}
-
-// nearest is the candidate with the smallest edit distance to name, or "" when
-// none is close.
-func nearest(name string, candidates []string) string {
-	best, limit := "", max(1, len(name)/3)+1
-	for _, c := range candidates {
-		if d := distance(name, c); d < limit {
-			best, limit = c, d
-		}
-	}
-	return best
-}
-
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

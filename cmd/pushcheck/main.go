@@ -18,7 +18,7 @@ func main() {
 	// Connections that peers reset raise SIGPIPE as well as output that nobody reads:
 	// it is the writing that tells, and who reads no more must not end what tidies up.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which programs that we start would inherit
-	ctx, end := context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
 	os.Exit(run(ctx, os.Args[1:], outside{
 		stdin: os.Stdin, stdout: unreadable{os.Stdout, end}, stderr: unreadable{os.Stderr, end},
 		env: os.LookupEnv, terminal: terminal,
@@ -29,17 +29,21 @@ func main() {
 // interrupt does.
 type unreadable struct {
 	*os.File
-	end func()
+	end func(cause error)
 }
 
 // Write implements io.Writer.
 func (u unreadable) Write(p []byte) (int, error) {
 	n, err := u.File.Write(p)
 	if errors.Is(err, syscall.EPIPE) {
-		u.end()
+		u.end(errUnread)
+		return n, errUnread
 	}
 	return n, err
 }
+
+// errUnread ends a command whose output nobody reads any more.
+var errUnread = errors.New("nobody reads the output any more")
 
 // WriteString implements io.StringWriter.
 func (u unreadable) WriteString(s string) (int, error) { return u.Write([]byte(s)) }

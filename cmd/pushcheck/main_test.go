@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": scriptServe, "dockerconfig": scriptDockerConfig, "exits": scriptExits, "interrupt": scriptInterrupt,
-			"proxy": scriptProxy, "ended": scriptEnded, "hangup": scriptHangup, "unread": scriptUnread,
+			"proxy": scriptProxy, "ended": scriptEnded, "hangup": scriptHangup, "unread": scriptUnread, "closed": scriptClosed,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[runningKey{}] = map[string]*running{}
@@ -124,7 +124,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string, signal os.S
 	}
 	cmd := exec.Command(args[2], args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"))
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"), "PATH="+ts.Getenv("PATH"), "DOCKER_CONFIG="+ts.Getenv("DOCKER_CONFIG"))
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	ts.Check(cmd.Start())

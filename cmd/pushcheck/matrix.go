@@ -178,7 +178,7 @@ func knownClient(name string, foreign *scenarios.Foreign) error {
 		return nil
 	}
 	_, err := findEra(name)
-	if near := nearest(name, names); err != nil && near != "" {
+	if near := scenarios.Nearest(name, names); err != nil && near != "" {
 		return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", name, near)
 	}
 	return err

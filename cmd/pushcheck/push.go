@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -87,35 +86,26 @@ func push(ctx context.Context, args []string, f pushFlags, o outside) error {
 	if err != nil {
 		return err
 	}
-	login, err := f.credentials(to.host, o)
+	login, err := f.credentials(ctx, to.host, o)
 	if err != nil {
 		return err
 	}
 	space := &scratch{}
 	defer space.remove()
-	if f.record != "" { // certificates lie there
-		if _, err := space.dir(); err != nil {
-			return err
-		}
-	}
 	store, tags, platform, err := f.load(ctx, args[0], to, era, space)
 	if err != nil {
 		return pushError(ctx, err)
 	}
 	defer store.Close()
-	cache := digestCache{dir: f.cacheDir(o), era: era.Name}
-	if era.Way == pusher.WayGraph { // the others know the digests of what they send
-		cache.fill(store)
-		defer cache.keep(store)
+	known, keep, err := f.memory(era, store, o)
+	if err != nil {
+		return err
 	}
+	defer keep()
 
-	config := pusher.Config{Era: era, Images: store, TempDir: space.path, AllowNondistributable: f.nondistributable}
+	config := pusher.Config{Era: era, Images: store, Metadata: known, TempDir: space.path, AllowNondistributable: f.nondistributable}
 	if f.trace != "" {
 		config.Recorder = wire.NewRecorder(clock.Real(), nil)
-	}
-	if cache.dir != "" {
-		config.Metadata = cache.layers(era)
-		defer config.Metadata.Close()
 	}
 	if err := f.trust(&config, to.host, space); err != nil {
 		return err
@@ -156,6 +146,11 @@ func (f pushFlags) tagOf(tags map[string]image.Loaded) string {
 // load opens or loads the archive, and tags what goes out for the platform that was
 // asked for.
 func (f pushFlags) load(ctx context.Context, path string, to target, era pusher.Era, space *scratch) (*image.Store, map[string]image.Loaded, *v1.Platform, error) {
+	if f.record != "" { // certificates lie there
+		if _, err := space.dir(); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	store, loaded, err := source(ctx, path, era, space)
 	if err != nil {
 		return nil, nil, nil, err
@@ -232,7 +227,7 @@ func (f pushFlags) trust(c *pusher.Config, host string, space *scratch) error {
 	if f.ca == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(f.ca)
+	pem, err := readSmall(f.ca, configLimit)
 	if err != nil {
 		return usage("", "--ca: %v", err)
 	}
@@ -252,41 +247,6 @@ func (f pushFlags) trust(c *pusher.Config, host string, space *scratch) error {
 		return broken("", err)
 	}
 	return nil
-}
-
-// credentials are what the flags say, or else what docker has. They are never
-// shown.
-func (f pushFlags) credentials(host string, o outside) (pusher.Credentials, error) {
-	if strings.Contains(f.user, ":") {
-		return pusher.Credentials{}, usage("write --user NAME --password-stdin and give the password on standard input",
-			"--user takes a name alone: a password on the command line can be read by every user of the machine")
-	}
-	if f.passwordStdin && f.user == "" {
-		return pusher.Credentials{}, usage("write --user NAME too", "--password-stdin without --user")
-	}
-	if f.user != "" && !f.passwordStdin {
-		return pusher.Credentials{}, usage("write --password-stdin and give the password on standard input", "--user without --password-stdin")
-	}
-	if f.user == "" {
-		config, path, err := readDockerConfig(o)
-		if err != nil {
-			return pusher.Credentials{}, broken("docker wrote this file; DOCKER_CONFIG names another folder", err)
-		}
-		found, err := config.credentials(host)
-		if err != nil {
-			return pusher.Credentials{}, broken("docker's configuration names it; --user and --password-stdin do without", fmt.Errorf("%s: %w", path, err))
-		}
-		return found, nil
-	}
-	line, err := bufio.NewReader(o.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return pusher.Credentials{}, broken("", fmt.Errorf("standard input: %w", err))
-	}
-	password := strings.TrimRight(line, "\r\n")
-	if password == "" {
-		return pusher.Credentials{}, usage("", "standard input holds no password")
-	}
-	return pusher.Credentials{Username: f.user, Password: password}, nil
 }
 
 // shower is what shows the progress.
@@ -314,6 +274,7 @@ func (f pushFlags) shower(era pusher.Era, o outside, late *lateWriter) (func(pus
 func pushError(ctx context.Context, err error) error {
 	var exit *exitError
 	var failed *pusher.FailedError
+	var memory *pusher.MemoryError
 	switch {
 	case err == nil:
 		return nil
@@ -321,6 +282,9 @@ func pushError(ctx context.Context, err error) error {
 		return &exitError{code: scenarios.ExitInterrupted, err: errors.New("interrupted; the push has been given up")}
 	case errors.As(err, &exit):
 		return err
+	case errors.As(err, &memory):
+		return broken("the registry is not to blame: --cache names another folder, --cache none remembers nothing",
+			fmt.Errorf("docker gives up where it cannot remember a layer: %w", memory.Err))
 	case errors.As(err, &failed):
 		return &exitError{code: scenarios.ExitFailed, err: failed, hint: reasons(failed)}
 	}
@@ -361,30 +325,13 @@ func secrets(login pusher.Credentials) []string {
 	return slices.DeleteFunc([]string{login.Password, login.IdentityToken, login.RegistryToken}, func(s string) bool { return s == "" })
 }
 
-// cacheDir is where digests are remembered between pushes; "" is nowhere.
-func (f pushFlags) cacheDir(o outside) string {
-	if f.cache == "none" {
-		return ""
-	}
-	if f.cache != "" {
-		return f.cache
-	}
-	if dir := o.getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "pushcheck")
-	}
-	if home := o.getenv("HOME"); home != "" {
-		return filepath.Join(home, ".cache", "pushcheck")
-	}
-	return ""
-}
-
 func findEra(name string) (pusher.Era, error) {
 	for _, e := range pusher.Eras() {
 		if e.Name == name {
 			return e, nil
 		}
 	}
-	if near := nearest(name, eraNames()); near != "" {
+	if near := scenarios.Nearest(name, eraNames()); near != "" {
 		return pusher.Era{}, usage("", "there is no era %q; did you mean %s?", name, near)
 	}
 	return pusher.Era{}, usage("", "there is no era %q; there is %s", name, strings.Join(eraNames(), ", "))

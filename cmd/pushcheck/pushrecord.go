@@ -75,7 +75,7 @@ func (f pushFlags) recordTLS(config *pusher.Config, host string, rc *record.Conf
 	rc.Certificate = &cert
 	upstream := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.insecure} //nolint:gosec // asked for
 	if f.ca != "" {
-		own, err := os.ReadFile(f.ca)
+		own, err := readSmall(f.ca, configLimit)
 		if err != nil {
 			return nil, usage("", "--ca: %v", err)
 		}

@@ -146,7 +146,7 @@ func mistyped(args []string, err error) error {
 		return err
 	}
 	commands := []string{"run", "list", "lint", "explain", "push", "serve", "version", "completion", "help"}
-	if near := nearest(args[0], commands); near != "" {
+	if near := scenarios.Nearest(args[0], commands); near != "" {
 		return usage("pushcheck --help lists the commands, pushcheck list the scenarios", "there is no command or scenario %q; did you mean %s?", args[0], near)
 	}
 	return err
@@ -161,7 +161,7 @@ func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outsid
 		}
 	}
 	if f.verbose > 1 {
-		r.Log = slog.New(slog.NewTextHandler(o.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r.Log = newLog(o.stderr, slog.LevelDebug)
 	}
 	return r
 }
@@ -176,7 +176,7 @@ func (f runFlags) as(list []*scenarios.Scenario) error {
 	if slices.Contains(names, f.client) {
 		era, adapter = "", f.client
 	} else if _, err := findEra(f.client); err != nil {
-		if near := nearest(f.client, names); near != "" {
+		if near := scenarios.Nearest(f.client, names); near != "" {
 			return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
 		}
 		return err

@@ -109,6 +109,22 @@ func scriptUnread(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// scriptClosed runs a command whose output nobody reads, and demands how it ends,
+// without a word: closed CODE COMMAND…
+func scriptClosed(ts *testscript.TestScript, _ bool, args []string) {
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	r.Close()
+	var said strings.Builder
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Stdout, cmd.Stderr = w, &said
+	_ = cmd.Run()
+	w.Close()
+	if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != args[0] || said.Len() > 0 {
+		ts.Fatalf("%s ended with %s, want %s:\n%s", strings.Join(args[1:], " "), got, args[0], said.String())
+	}
+}
+
 // scriptHangup is interrupt with another signal.
 func scriptHangup(ts *testscript.TestScript, neg bool, args []string) {
 	interrupted(ts, neg, args, syscall.SIGHUP)

@@ -41,8 +41,8 @@ self: ## the conformance checks against the bench's own registries, and every ch
 	$(GO) test -count=1 ./conformance/...
 	$(GO) test -count=1 -timeout 30m -run 'TestWitnesses|TestAuthWitnesses|TestAlone|TestLawful|TestClean' ./conformance -full
 
-thorough: ## in full what the other tests sample: each era against the others' scenarios, every change that a scenario must notice
-	$(GO) test -count=1 -run 'TestErasAreApart|TestEveryBuiltInScenarioCanFail' ./scenarios -full
+thorough: ## in full what the other tests sample: each era against the others' scenarios, every change that a scenario must notice, the library behind a proxy
+	$(GO) test -count=1 -run 'TestErasAreApart|TestEveryBuiltInScenarioCanFail|TestLibraryFartherAway' ./scenarios -full
 
 ERAS = docker-1.8 docker-1.9 docker-1.10 docker-1.11 docker-1.12 docker-1.13 docker-20.10 docker-28 containerd best
 

@@ -33,6 +33,9 @@ type conn struct {
 	finished atomic.Bool            // whether the client has closed its end and can still be answered
 	deaf     atomic.Bool            // whether nothing is read any more
 	h2       atomic.Pointer[h2Conn] // when HTTP/2 is spoken
+	awaited  atomic.Int64           // since when the client is waited for in a request, in ns; 0 when it is not
+
+	lull lull // guarded by the server's mutex
 
 	mu     sync.Mutex // guards everything below
 	cancel context.CancelFunc

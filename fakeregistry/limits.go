@@ -17,7 +17,10 @@ import (
 // are its own. Heads of requests are bounded always: 64 KiB, and 10 s on the
 // system's clock.
 type Limits struct {
-	// Connections is how many may be open at once; a further one is reset.
+	// Connections is how many may be open at once. For a further one, the one that has
+	// been without a complete header of a request longest is reset; where each has one,
+	// that whose client has been waited for longest, a twelfth of Idle at least; where
+	// there is none, the further one itself.
 	Connections int
 	// Idle is how long, on the system's clock, a client may neither send a byte of a
 	// request or body nor take one of an answer; then its connection is closed.
@@ -32,9 +35,6 @@ type Limits struct {
 	// Exchanges is how many ended exchanges, and how many firings, are remembered.
 	Exchanges int
 }
-
-// full reports whether no further connection is taken. s.mu is held.
-func (s *Server) full() bool { return s.limits.Connections > 0 && len(s.conns) >= s.limits.Connections }
 
 // limit puts limits in force.
 func (s *Server) limit(l Limits) {
@@ -101,7 +101,9 @@ type promptBody struct {
 // Read implements io.Reader.
 func (b *promptBody) Read(p []byte) (int, error) {
 	b.listen()
+	done := b.conn.awaits(clock.Real().Now())
 	n, err := b.ReadCloser.Read(p)
+	done()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.conn.deafen()
@@ -137,6 +139,7 @@ func (w *promptWriter) WriteHeader(status int) {
 // Write implements io.Writer.
 func (w *promptWriter) Write(p []byte) (int, error) {
 	w.speak()
+	defer w.conn.awaits(clock.Real().Now())()
 	return w.ResponseWriter.Write(p)
 }
 

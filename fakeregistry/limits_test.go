@@ -64,25 +64,72 @@ func TestBytesAreBounded(t *testing.T) {
 
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
-	s := start(t, fakeregistry.Config{Limits: fakeregistry.Limits{Connections: 2}})
-	first, second := dialProxy(t, s), dialProxy(t, s)
-	for _, c := range []*end{first, second} {
-		c.say("GET /v2/ HTTP/1.1\nHost: a\n\n")
-		require.Contains(t, c.head(), "202")
+	held, begun := make(chan struct{}), make(chan struct{})
+	s := start(t, fakeregistry.Config{Registry: holding(held, begun), Limits: fakeregistry.Limits{Connections: 2}})
+	for range 2 {
+		dialProxy(t, s).say("GET /v2/held HTTP/1.1\nHost: a\n\n")
+		<-begun
 	}
-	answered := func() bool {
-		c, err := net.Dial("tcp", s.Host())
-		if err != nil {
-			return false // the reset came first
+	require.False(t, answered(s), "both have a request under way")
+	close(held)
+	require.Eventually(t, func() bool { return answered(s) }, 10*time.Second, time.Millisecond, "another may come in its place")
+}
+
+// holding is a registry that answers /v2/held once held is closed, and says before
+// that it was asked.
+func holding(held <-chan struct{}, begun chan<- struct{}) fakeregistry.Registry {
+	return handler(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/held" {
+			begun <- struct{}{}
+			<-held
 		}
-		defer c.Close()
-		_, _ = io.WriteString(c, "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n")
-		_, err = bufio.NewReader(c).ReadString('\n')
-		return err == nil
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			w.WriteHeader(http.StatusRequestTimeout)
+		}
+	})
+}
+
+// answered reports whether a client that comes now is answered.
+func answered(s *fakeregistry.Server) bool {
+	c, err := net.Dial("tcp", s.Host())
+	if err != nil {
+		return false // the reset came first
 	}
-	require.False(t, answered())
-	first.Close()
-	require.Eventually(t, answered, 10*time.Second, time.Millisecond, "another may come in its place")
+	defer c.Close()
+	_, _ = io.WriteString(c, "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n")
+	_, err = bufio.NewReader(c).ReadString('\n')
+	return err == nil
+}
+
+func TestSilentConnectionsMakeWay(t *testing.T) {
+	t.Parallel()
+	held, begun := make(chan struct{}), make(chan struct{})
+	s := start(t, fakeregistry.Config{Registry: holding(held, begun), Limits: fakeregistry.Limits{Connections: 4}})
+	busy := dialProxy(t, s)
+	busy.say("GET /v2/held HTTP/1.1\nHost: a\n\n")
+	<-begun
+	idle, half, before := dialProxy(t, s), dialProxy(t, s), dialProxy(t, s) // in the order in which they are accepted
+	half.say("GET /v2/ HTTP/1.1\nHost: x\nX")
+	before.say("GET /v2/ HTTP/1.1\nHost: a\n\n")
+	require.Contains(t, before.head(), "200")
+	for _, silent := range []*end{idle, half, before} {
+		fresh := dialProxy(t, s)
+		fresh.say("GET /v2/ HTTP/1.1\nHost: a\n\n")
+		require.Contains(t, fresh.head(), "200", "somebody else is let in")
+		require.Equal(t, "reset", silent.ended(), "the one that is silent longest")
+	}
+	close(held)
+	require.Contains(t, busy.head(), "200", "who waits for an answer gets it")
+}
+
+func TestBodiesThatDoNotComeMakeWay(t *testing.T) {
+	t.Parallel()
+	held := make(chan struct{})
+	s := start(t, fakeregistry.Config{Registry: holding(held, nil), Limits: fakeregistry.Limits{Connections: 1, Idle: 2 * time.Second}})
+	c := dialProxy(t, s)
+	c.say("PUT /v2/a/manifests/x HTTP/1.1\nHost: a\nContent-Length: 10\n\n12345")
+	require.Eventually(t, func() bool { return answered(s) }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, "reset", c.ended(), "long before it is told that it was idle")
 }
 
 func TestClientsThatStopAreLetGo(t *testing.T) {

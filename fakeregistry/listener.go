@@ -119,20 +119,15 @@ func (g *gate) Addr() net.Addr {
 // admit makes a connection that was accepted ready to be served; nil when it is not.
 func (s *Server) admit(g *gate, nc net.Conn) net.Conn {
 	c := &conn{Conn: nc, link: nc.RemoteAddr().String(), forget: s.forget}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	switch entered, closed := s.enter(c); {
+	case closed:
 		_ = nc.Close()
 		return nil
-	}
-	if s.full() {
-		s.mu.Unlock()
+	case !entered:
 		c.forget = func(*conn) {}
 		c.reset()
 		return nil
 	}
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
 	if s.down() {
 		c.reset()
 		return nil

@@ -96,6 +96,7 @@ type Server struct {
 	conns     map[*conn]struct{}
 	downUntil time.Time
 	closed    bool
+	turn      uint64 // one more at each change of a lull
 }
 
 // Limits on what a client may keep a server busy with.
@@ -201,7 +202,7 @@ func (s *Server) serve(c Config) {
 		h = bothWays(h)
 	}
 	s.http = http.Server{
-		Handler:        recased(c.Registry, s.recorder.Handler(s.patient(h))),
+		Handler:        recased(c.Registry, s.attentive(s.recorder.Handler(s.patient(h)))),
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,

@@ -251,6 +251,18 @@ const contrasts = `(() => {
   return [...new Set(found)].slice(0, 10);
 })()`
 
+// brokenWords finds words of up to twelve letters in the heads of a wide table's rows
+// that stand on more than one line.
+const brokenWords = `[...document.querySelectorAll('.wide tbody th[scope=row]')].flatMap((e) => {
+  const text = e.firstChild, range = document.createRange();
+  if (text?.nodeType !== 3) return [];
+  return [...text.data.matchAll(/[a-zA-Z0-9]{2,12}/g)].filter((m) => {
+    range.setStart(text, m.index);
+    range.setEnd(text, m.index + m[0].length);
+    return new Set([...range.getClientRects()].map((r) => r.top)).size > 1;
+  }).map((m) => m[0] + ' of ' + text.data);
+}).slice(0, 10)`
+
 func legible(b *browser, scheme string) {
 	t := b.t
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -261,6 +273,9 @@ func legible(b *browser, scheme string) {
 	require.LessOrEqual(t, ask[int](b, `document.documentElement.scrollWidth`), 360, "the page is wider than a phone")
 	require.GreaterOrEqual(t, ask[float64](b, `Math.min(...[...document.querySelectorAll('.scroll a.v, button')]
 		.map((e) => Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height)))`), 24.0, "a finger misses (WCAG 2.2, 2.5.8)")
+	require.GreaterOrEqual(t, ask[float64](b, `Math.min(1000, ...[...document.querySelectorAll('.wide tbody th[scope=row]')]
+		.map((e) => e.getBoundingClientRect().width / parseFloat(getComputedStyle(e).fontSize)))`), 7.0, "the heads of rows have no room, in em")
+	require.Empty(t, ask[[]string](b, brokenWords), "words that are broken")
 	b.picture("phone-" + scheme)
 	b.click(".scroll a.bad, .scroll a.fair, .scroll a.v")
 	b.until(opened)

@@ -13,10 +13,10 @@ import (
 
 // catalogue is every kind, by layer, in the order of the documentation.
 var catalogue = sync.OnceValue(func() []Kind {
-	return inOrder(slices.Concat(
+	return bounded(inOrder(slices.Concat(
 		dnsKinds(), tcpKinds(), tlsKinds(), httpKinds(), headerKinds(), statusKinds(), bodyKinds(), gzipKinds(),
 		authKinds(), protocolKinds(), v1Kinds(), storageKinds(), timeKinds(),
-	))
+	)))
 })
 
 // Kinds is the catalogue, in the order of the documentation. It lists what is

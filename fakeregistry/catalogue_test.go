@@ -100,8 +100,8 @@ func TestNewFaultSaysWhatIsWrong(t *testing.T) {
 		{"reset", "", "after=many", `after: "many" is not a size such as 64KiB or 4096`},
 		{"reset", "", "side=left", `side: "left" is not one of request, response`},
 		{"reset", "", "nth=first", `nth: "first" is not understood`},
-		{"respond", "", "status=700", "700 is not a status from 100 to 599"},
-		{"respond", "", "status=100", "100 is not the status of an answer"},
+		{"respond", "", "status=700", "700 is not a status from 200 to 599"},
+		{"respond", "", "status=100", "100 is not a status from 200 to 599"},
 		{"throttle", "", "rate=30KiB", "a rate such as 30KiB/s"},
 		{"delay", "", "by=5", "a time such as 500ms, 5s or ∞"},
 		{"gc-strikes", "", "what=layer1", "is not a digest"},
@@ -155,5 +155,25 @@ func TestParametersAreRead(t *testing.T) {
 	}
 	if got := fmt.Sprint(fakeregistry.SeamStorage); got != "storage" {
 		t.Errorf("SeamStorage prints as %q", got)
+	}
+}
+
+// Every number, size, time and status has an end, and what lies beyond is refused.
+func TestBoundsAreKept(t *testing.T) {
+	t.Parallel()
+	for _, k := range fakeregistry.Kinds() {
+		for _, p := range k.Params {
+			low, high := p.Bounds()
+			outside := map[fakeregistry.ParamType]any{
+				fakeregistry.ParamSize: high + 1, fakeregistry.ParamRate: low - 1, fakeregistry.ParamStatus: low - 1,
+				fakeregistry.ParamDuration: time.Duration(high) + 1,
+			}
+			if p.Type == fakeregistry.ParamInt && p.Name != "seed" {
+				outside[p.Type] = low - 1
+			}
+			if v := outside[p.Type]; v != nil && p.Check(v) == nil || p.Type == fakeregistry.ParamInt && v == nil && p.Name != "seed" {
+				t.Errorf("%s takes %v as its %s", k.Name, v, p.Name)
+			}
+		}
 	}
 }

@@ -152,9 +152,14 @@ func (e pace) Disturb(w http.ResponseWriter, r *http.Request, next http.Handler)
 	if e.rate > 0 {
 		size = min(max(e.rate/8, 1), 64<<10)
 	}
+	crumb := int64(0) // what is left of the one that was waited for
 	step := func(n int64) error {
 		moved = true
 		s.took(r.Context())
+		if crumb -= n; e.rate == 0 && crumb >= 0 {
+			return nil // a crumb may take several readings
+		}
+		crumb += size
 		wait := e.gap
 		if e.rate > 0 {
 			paid := max(n-free, 0)

@@ -157,6 +157,11 @@ type Param struct {
 	Default any      // of the Go type that ParamType names; nil when there is none
 	Values  []string // of an enumeration; of a status, those usual
 	Doc     string
+	// Low and High are the least and the greatest value, in the unit of Type; both
+	// zero are those of the type. See Bounds.
+	Low, High int64
+	Ends      bool      // of a time: ∞ is not taken
+	Form      ParamForm // of a text
 }
 
 // A ParamType says how a parameter is written and which Go type it decodes to.
@@ -171,7 +176,7 @@ const (
 	ParamRate                          // int64, bytes per second: "30KiB/s"
 	ParamBool                          // bool
 	ParamEnum                          // string, one of Values
-	ParamStatus                        // int64, 100 to 599
+	ParamStatus                        // int64, 200 to 599
 	ParamStrings                       // []string
 	ParamMap                           // map[string]string
 	ParamDigests                       // []digest.Digest: one or several digests or, in scenarios, content names

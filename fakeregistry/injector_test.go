@@ -352,6 +352,7 @@ func TestPaceOnVirtualTime(t *testing.T) {
 		{"throttle upload.patch rate=30KiB/s burst=1MiB", patchUpload, 4 << 20, 102400 * time.Millisecond},
 		{"throttle ping rate=1KiB/s side=response", ping, 0, 4 * time.Second},
 		{"dribble ping size=1KiB gap=1s", ping, 0, 4 * time.Second},
+		{"dribble upload.patch size=128KiB gap=1s side=request", patchUpload, 256 << 10, 2 * time.Second},
 		{"delay ping by=3s", ping, 0, 3 * time.Second},
 		{"delay ping by=3s part=body", ping, 0, 3 * time.Second},
 		{"stall ping after=1KiB for=7s", ping, 0, 7 * time.Second},

@@ -16,7 +16,10 @@ import (
 func (p Param) Check(v any) error {
 	switch v := v.(type) {
 	case string:
-		if p.Type == ParamString || p.Type == ParamEnum && slices.Contains(p.Values, v) {
+		if p.Type == ParamString {
+			return p.checkForm(v)
+		}
+		if p.Type == ParamEnum && slices.Contains(p.Values, v) {
 			return nil
 		}
 		if p.Type == ParamEnum {
@@ -25,47 +28,40 @@ func (p Param) Check(v any) error {
 	case int64:
 		return p.checkNumber(v)
 	case time.Duration:
-		if p.Type == ParamDuration {
-			return nil
-		}
+		return p.checkTime(v)
 	case bool:
 		if p.Type == ParamBool {
 			return nil
 		}
 	case []string:
-		if p.Type == ParamStrings {
+		if p.Type == ParamStrings && p.within(int64(len(v))) {
 			return nil
 		}
 	case map[string]string:
 		if p.Type == ParamMap {
-			return nil
+			return checkHeaders(v)
 		}
 	case []digest.Digest:
 		if p.Type == ParamDigests {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not %s", v, p.Type)
+	return fmt.Errorf("%v is not %s", v, p.Takes())
 }
 
 func (p Param) checkNumber(n int64) error {
 	switch p.Type {
-	case ParamInt:
-		return nil
-	case ParamSize:
-		if n >= 0 {
+	case ParamInt, ParamSize, ParamRate, ParamStatus:
+		if p.within(n) {
 			return nil
 		}
-	case ParamRate:
-		if n > 0 {
-			return nil
-		}
-	case ParamStatus:
-		if n >= 100 && n <= 599 {
-			return nil
-		}
+	default:
 	}
-	return fmt.Errorf("%d is not %s", n, p.Type)
+	text := strconv.FormatInt(n, 10)
+	if p.Type == ParamSize && n >= 0 {
+		text = bytesText(n)
+	}
+	return fmt.Errorf("%s is not %s", text, p.Takes())
 }
 
 // Parse reads the text form of a value, as scenario files and NewFault have it.
@@ -174,7 +170,7 @@ func parseBytes(text string) (int64, bool) {
 func (t ParamType) String() string {
 	return [...]string{
 		"a parameter", "a text", "a whole number", "a size such as 64KiB or 4096", "a time such as 500ms, 5s or ∞",
-		"a rate such as 30KiB/s", "true or false", "a word of its list", "a status from 100 to 599", "a list of texts",
+		"a rate such as 30KiB/s", "true or false", "a word of its list", "a status from 200 to 599", "a list of texts",
 		"a map of texts", "a digest or a list of digests",
 	}[t]
 }

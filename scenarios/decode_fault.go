@@ -111,7 +111,9 @@ func (d *decoder) params(f *Fault) []field {
 			continue // "times" of the dns faults is the common one
 		}
 		fields = append(fields, field{p.Name, func(v *node) {
-			f.Args[p.Name] = d.argument(v, p, f.Name)
+			if value, ok := d.argument(v, p, f.Name); ok {
+				f.Args[p.Name] = value
+			}
 		}})
 	}
 	return fields
@@ -120,12 +122,30 @@ func (d *decoder) params(f *Fault) []field {
 // contentNames are names of content that become digests when the image is known.
 type contentNames []string
 
-// argument reads the value of one parameter into the Go type that its type names.
-func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) any {
+// argument reads the value of one parameter into the Go type that its type names,
+// within the parameter's bounds; false after a problem was noted.
+func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) (any, bool) {
 	what := p.Name + " of " + fault
+	problems, unset := len(d.problems), len(d.unset)
+	v := d.argumentOf(n, p, what)
+	if len(d.problems) > problems || len(d.unset) > unset {
+		return nil, false
+	}
+	if _, named := v.(contentNames); named {
+		return v, true
+	}
+	if err := p.Check(v); err != nil {
+		d.fail(n.at, "", "%s: %s", what, strings.ReplaceAll(err.Error(), "\n", "; "))
+		return nil, false
+	}
+	return v, true
+}
+
+// argumentOf reads a value of one type.
+func (d *decoder) argumentOf(n *node, p fakeregistry.Param, what string) any {
 	switch p.Type {
-	case fakeregistry.ParamInt:
-		return d.integer(n, what, math.MinInt32, math.MaxInt64)
+	case fakeregistry.ParamInt, fakeregistry.ParamStatus:
+		return d.integer(n, what, math.MinInt64, math.MaxInt64)
 	case fakeregistry.ParamSize:
 		return d.size(n, what)
 	case fakeregistry.ParamDuration:
@@ -136,8 +156,6 @@ func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) any {
 		return d.boolean(n, what)
 	case fakeregistry.ParamEnum:
 		return d.oneOf(n, what, p.Values...)
-	case fakeregistry.ParamStatus:
-		return d.integer(n, what, 100, 599)
 	case fakeregistry.ParamStrings:
 		return d.texts(n, what)
 	case fakeregistry.ParamDigests:
@@ -145,6 +163,9 @@ func (d *decoder) argument(n *node, p fakeregistry.Param, fault string) any {
 	case fakeregistry.ParamMap:
 		return d.textMap(n, what)
 	default:
+		if p.Form == fakeregistry.FormMoment {
+			return d.moment(n, what)
+		}
 		return d.text(n, what)
 	}
 }

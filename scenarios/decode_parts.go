@@ -52,6 +52,7 @@ func (d *decoder) registry(n *node, part string) Registry {
 		{"insecure", func(v *node) { r.Insecure = d.boolean(v, "insecure") }},
 		{"run", func(v *node) { r.Kind, r.Run = KindProgram, d.texts(v, "run") }},
 	})
+	d.oneKind(n)
 	if r.Auth == "none" {
 		r.Auth = ""
 	}
@@ -59,6 +60,21 @@ func (d *decoder) registry(n *node, part string) Registry {
 		r.Kind = KindFake
 	}
 	return r
+}
+
+// oneKind demands that a registry is of one kind only: one that is started here, a
+// program, or one that is somewhere else.
+func (d *decoder) oneKind(n *node) {
+	first := ""
+	for _, e := range n.entries {
+		if e.key != "kind" && e.key != "url" && e.key != "run" {
+			continue
+		}
+		if first != "" {
+			d.fail(e.at, "", "a registry has either kind, url or run; this one has %s and %s", first, e.key)
+		}
+		first = e.key
+	}
 }
 
 // quirks reads the deviations of our own V2.

@@ -102,7 +102,7 @@ func TestDecodeProblems(t *testing.T) {
 			`3:32+4 chance: "150%" is not a chance; want more than 0% and at most 100%, such as 15%`,
 		}},
 		{"a fault's word", good + "faults: [{reset: ping, side: sideways}]\n", []string{`3:30+8 side of reset "sideways" is unknown`}},
-		{"a fault's status", good + "faults: [{respond: ping, status: 99}]\n", []string{"3:34+2 status of respond is 99; want 100 to 599"}},
+		{"a fault's status", good + "faults: [{respond: ping, status: 99}]\n", []string{"3:34+2 status of respond: 99 is not a status from 200 to 599"}},
 		{"a fault's rate", good + "faults: [{throttle: ping, rate: 3}]\n", []string{
 			`3:33+1 rate of throttle: "3" is not a rate; want a size a second such as 30KiB/s`,
 		}},

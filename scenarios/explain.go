@@ -86,7 +86,7 @@ func explainFault(name string) (Explanation, bool) {
 	e := Explanation{Name: name, What: "fault", Doc: kind.Doc, Files: usedBy(name)}
 	e.Rows = append(e.Rows, Row{Name: "strikes at", Doc: strings.Join(kind.Where, ", ") + " (layer " + kind.Layer + ", seam " + kind.Seam.String() + ")"})
 	for _, p := range kind.Params {
-		row := Row{Name: p.Name, Type: p.Type.String(), Default: formatDefault(p.Default), Doc: p.Doc}
+		row := Row{Name: p.Name, Type: p.Takes(), Default: formatDefault(p.Default), Doc: p.Doc}
 		if len(p.Values) > 0 && p.Type == fakeregistry.ParamEnum {
 			row.Type = strings.Join(p.Values, ", ")
 		}

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
@@ -122,22 +123,43 @@ func faultSchema() map[string]any {
 
 // paramShape is which values a fault's parameter takes.
 func paramShape(p fakeregistry.Param) shape {
+	s := paramTypeShape(p)
+	if p.Type != fakeregistry.ParamEnum {
+		s.text = p.Takes()
+	}
+	return s
+}
+
+func paramTypeShape(p fakeregistry.Param) shape {
+	low, high := p.Bounds()
 	switch p.Type {
 	case fakeregistry.ParamInt:
-		return shape{"a whole number", scalar(map[string]any{"type": "integer"}, matching("^[+-]?[0-9]+$"))}
+		n := map[string]any{"type": "integer"}
+		if low != math.MinInt64 {
+			n["minimum"], n["maximum"] = low, high
+		}
+		return shape{schema: scalar(n, matching("^[+-]?[0-9]+$"))}
 	case fakeregistry.ParamStatus:
-		return wholeShape(100, 599)
+		return wholeShape(low, high)
 	case fakeregistry.ParamSize:
-		return sizeShape()
+		n := map[string]any{"type": "integer", "minimum": low, "maximum": high}
+		return shape{schema: scalar(n, matching(sizePattern("")))}
 	case fakeregistry.ParamDuration:
 		return timeShape()
 	case fakeregistry.ParamRate:
-		return shape{"a rate such as 30KiB/s", scalar(matching(sizePattern("/s")))}
+		return shape{schema: scalar(matching(sizePattern("/s")))}
 	case fakeregistry.ParamBool:
 		return boolShape()
 	case fakeregistry.ParamEnum:
 		return oneOfShape(p.Values...)
-	case fakeregistry.ParamStrings, fakeregistry.ParamDigests:
+	case fakeregistry.ParamStrings:
+		if low > 0 {
+			list := listOf(ref("text"))
+			list["minItems"] = low
+			return shape{schema: either(ref("text"), list)}
+		}
+		return textsShape()
+	case fakeregistry.ParamDigests:
 		return textsShape()
 	case fakeregistry.ParamMap:
 		return textMapShape("a map of texts")

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/fakeregistry"
 )
 
 // Validate checks what the decoder cannot see key by key, such as a content name
@@ -216,9 +218,28 @@ func (c *checker) faults(list []Fault, part string) {
 				}
 			}
 		}
-		if f.Name != "" && !slices.Contains(faultNames(), f.Name) {
-			c.fail(name, "%q is not a fault%s", f.Name, didYouMean(f.Name, faultNames()))
+		c.arguments(f, name)
+	}
+}
+
+// arguments checks that a fault can be made of its parameters. The decoder has
+// said of each of them what is wrong with it alone.
+func (c *checker) arguments(f Fault, part string) {
+	kind, ok := fakeregistry.KindOf(f.Name)
+	if !ok {
+		if f.Name != "" {
+			c.fail(part, "%q is not a fault%s", f.Name, didYouMean(f.Name, faultNames()))
 		}
+		return
+	}
+	args := fakeregistry.Args{}
+	for name, v := range f.Args {
+		if _, named := v.(contentNames); !named {
+			args[name] = v
+		}
+	}
+	if _, err := kind.Make(args); err != nil {
+		c.fail(part, "%s: %s", f.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 

@@ -62,6 +62,9 @@ nothing was selected.`,
 }
 
 func runMatrix(ctx context.Context, args []string, f matrixFlags, o outside) error {
+	if err := writable(f.html); err != nil {
+		return err
+	}
 	foreign, err := f.driver(&f.selection, o)
 	if err != nil {
 		return err

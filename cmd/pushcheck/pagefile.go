@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	tables "github.com/pushcheck/pushcheck/internal/report/page"
 )
@@ -51,6 +52,27 @@ func writeHTML(name string, p *tables.Page) error {
 	buffered := bufio.NewWriter(file)
 	err = p.WriteHTML(buffered)
 	return broken2(errors.Join(err, buffered.Flush(), file.Close()))
+}
+
+// writable says, before a long run, that the page could not be written after it.
+// It leaves an empty file where there is none yet, as a shell's > does.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // a report is for everybody
+	if err != nil {
+		return broken("--html takes a file in a folder that exists", err)
+	}
+	return broken2(file.Close())
+}
+
+// notNegative demands that a flag's time is one that can pass.
+func notNegative(flag string, d time.Duration) error {
+	if d < 0 {
+		return usage("", "--%s is %s; want a time such as 30s", flag, d)
+	}
+	return nil
 }
 
 // broken2 is broken for an error that may be nil.

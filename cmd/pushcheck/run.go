@@ -28,6 +28,7 @@ type runFlags struct {
 	timeout, deadline            time.Duration
 	failFast, trace, quiet, json bool
 	color, progress, junit, html string
+	set                          map[string]bool // flags that were given
 }
 
 func newRun(o outside) *cobra.Command {
@@ -38,7 +39,11 @@ func newRun(o outside) *cobra.Command {
 		Long:              rootLong,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeScenarios,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runScenarios(cmd.Context(), args, f, o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.set = map[string]bool{}
+			cmd.Flags().Visit(func(flag *pflag.Flag) { f.set[flag.Name] = true })
+			return runScenarios(cmd.Context(), args, f, o)
+		},
 	}
 	f.flags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
@@ -81,7 +86,29 @@ var (
 	errDeadline = errors.New("the deadline ended the run")
 )
 
+// check says which flags cannot be followed, before anything is run.
+func (f runFlags) check() error {
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"runs", f.runs}, {"parallel", f.parallel}} {
+		if n.value < 0 || f.set[n.flag] && n.value == 0 {
+			return usage("", "--%s is %d; want at least 1", n.flag, n.value)
+		}
+	}
+	if err := notNegative("timeout", f.timeout); err != nil {
+		return err
+	}
+	if err := notNegative("deadline", f.deadline); err != nil {
+		return err
+	}
+	return writable(f.html)
+}
+
 func runScenarios(ctx context.Context, args []string, f runFlags, o outside) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	own, err := f.own()
 	if err != nil {
 		return err

@@ -76,6 +76,15 @@ func groundNames() []string {
 }
 
 func runSweep(ctx context.Context, f sweepFlags, o outside) error {
+	if err := notNegative("timeout", f.sweep.Limit); err != nil {
+		return err
+	}
+	if err := notNegative("deadline", f.deadline); err != nil {
+		return err
+	}
+	if err := writable(f.html); err != nil {
+		return err
+	}
 	foreign, err := f.driver(nil, o)
 	if err != nil {
 		return err

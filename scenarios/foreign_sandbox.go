@@ -46,20 +46,35 @@ func newSandbox(temp string) (*sandbox, error) {
 
 func (b *sandbox) below(name string) string { return filepath.Join(b.dir, name) }
 
-// close removes the sandbox. A client may have left folders that it may not change.
+// close removes the sandbox. A client may have left folders that it may not change,
+// and mounts. What still runs may be writing into it while it ends.
+//
+// Errors: one that names the folder that is left.
 func (b *sandbox) close() error {
-	err := os.RemoveAll(b.dir)
-	if err == nil {
-		return nil
+	dir, err := filepath.Abs(b.dir)
+	if err != nil {
+		return err
 	}
-	_ = filepath.WalkDir(b.dir, func(path string, e os.DirEntry, _ error) error {
-		if e != nil && e.IsDir() {
-			_ = os.Chmod(path, 0o700) //nolint:gosec // it is being removed
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	for range removals {
+		unmountBelow(dir)
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
 		}
-		return nil
-	})
-	return os.RemoveAll(b.dir)
+		_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, _ error) error {
+			if e != nil && e.IsDir() {
+				_ = os.Chmod(path, 0o700) //nolint:gosec // it is being removed
+			}
+			return nil
+		})
+	}
+	return fmt.Errorf("the client's folder %s is left and cannot be removed: %w", dir, err)
 }
+
+// removals is how often it is tried to remove a sandbox.
+const removals = 3
 
 // environment is all that a command inherits.
 func (b *sandbox) environment(more map[string]string) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,6 +49,10 @@ that was skipped would have shown.`,
 func cover(ctx context.Context, list []*scenarios.Scenario, whole bool, o outside) error {
 	reach := scenarios.NewCoverage(list)
 	summary, err := (&scenarios.Runner{Sink: reach}).Run(ctx, list)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		finished := fmt.Sprintf("%d of %s had finished", len(summary.Results), plural(len(list), "scenario"))
+		return &exitError{code: scenarios.ExitCode(summary, ctx.Err()), err: fmt.Errorf("interrupted; %s", finished)}
+	}
 	if err != nil {
 		return &exitError{code: scenarios.ExitCode(summary, err), err: err}
 	}
@@ -59,6 +64,12 @@ func cover(ctx context.Context, list []*scenarios.Scenario, whole bool, o outsid
 		return broken("", err)
 	}
 	uncaught, err := coveredMistakes(ctx, o)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &exitError{
+			code: scenarios.ExitCode(summary, ctx.Err()),
+			err:  fmt.Errorf("interrupted; all of %s had finished, not all broken pushers", plural(len(list), "scenario")),
+		}
+	}
 	if err != nil {
 		return broken("", err)
 	}

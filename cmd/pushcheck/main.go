@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,6 +15,9 @@ import (
 )
 
 func main() {
+	// net/http's Transport writes of odd answers to the standard logger and to no other.
+	// Registries that misbehave are what we are for: the trace has what they sent.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
 	// Connections that peers reset raise SIGPIPE as well as output that nobody reads:

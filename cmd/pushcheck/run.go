@@ -114,15 +114,12 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 		return err
 	}
 	f.adapters = adapterNames(own)
-	list, err := f.load(args, o)
-	if err != nil {
-		return mistyped(args, err)
-	}
-	foreign, err := f.foreign(own, o)
+	list, err := f.loadAs(args, o)
 	if err != nil {
 		return err
 	}
-	if err := f.as(list); err != nil {
+	foreign, err := f.foreign(own, o)
+	if err != nil {
 		return err
 	}
 	if f.wholeLibrary(args) {
@@ -194,9 +191,9 @@ func (f runFlags) runner(sink report.Sink, end context.CancelCauseFunc, o outsid
 }
 
 // as makes every scenario push as --client says.
-func (f runFlags) as(list []*scenarios.Scenario) error {
+func (f runFlags) as(list []*scenarios.Scenario) ([]*scenarios.Scenario, error) {
 	if f.client == "" {
-		return nil
+		return list, nil
 	}
 	names := append(adapterNames(scenarios.BuiltinAdapters()), f.adapters...)
 	era, adapter := f.client, ""
@@ -204,17 +201,58 @@ func (f runFlags) as(list []*scenarios.Scenario) error {
 		era, adapter = "", f.client
 	} else if _, err := findEra(f.client); err != nil {
 		if near := scenarios.Nearest(f.client, names); near != "" {
-			return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
+			return nil, usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
 		}
-		return err
+		return nil, err
 	}
-	for i, s := range list {
+	return f.replaced(list, era, adapter), nil
+}
+
+// replaced is list with another client. A file that lists its clients runs once,
+// and as it stands where the client is one of them.
+func (f runFlags) replaced(list []*scenarios.Scenario, era, adapter string) []*scenarios.Scenario {
+	at := map[string]int{} // of what was listed, without the client
+	var out []*scenarios.Scenario
+	for _, s := range list {
 		changed := *s
-		changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
+		own := scenarios.ClientName(s.Client)
+		id, listed := strings.CutSuffix(s.ID, "@"+own)
+		if listed {
+			changed.ID = id + "@" + f.client
+		}
+		if own != f.client {
+			changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
+		}
 		changed.As = f.client
-		list[i] = &changed
+		i, again := at[s.Position.File+" "+id]
+		switch {
+		case !listed || !again:
+			at[s.Position.File+" "+id] = len(out)
+			out = append(out, &changed)
+		case own == f.client:
+			out[i] = &changed
+		}
 	}
-	return nil
+	return out
+}
+
+// loadAs loads the scenarios, with the client of --client in the place of theirs.
+func (f runFlags) loadAs(args []string, o outside) ([]*scenarios.Scenario, error) {
+	bare := func(list []string) []string {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i] = strings.TrimSuffix(list[i], "@"+f.client) // as the run names it
+		}
+		return list
+	}
+	if f.client != "" {
+		args, f.names = bare(args), bare(f.names)
+	}
+	list, err := f.load(args, o)
+	if err != nil {
+		return nil, mistyped(args, err)
+	}
+	return f.as(list)
 }
 
 // wholeLibrary reports whether the built-in library was chosen as it stands: then

@@ -39,15 +39,12 @@ Exit code 1: no seed fails, so that there is nothing to shrink.`,
 }
 
 func shrinkOne(ctx context.Context, args []string, f runFlags, o outside) error {
-	list, err := f.load(args, o)
+	list, err := f.loadAs(args, o)
 	if err != nil {
-		return mistyped(args, err)
+		return err
 	}
 	if len(list) > 1 {
 		return usage("name one of them, as pushcheck list shows it", "%s is %s", args[0], plural(len(list), "scenario"))
-	}
-	if err := f.as(list); err != nil {
-		return err
 	}
 	s := list[0]
 	first, runs := max(f.seed, s.Seed, 1), max(s.Runs, 1)

@@ -23,6 +23,8 @@ type sandbox struct {
 	path string            // PATH
 	vars map[string]string // of the adapter's commands
 	env  map[string]string // set beside the usual ones
+	// served says that a service runs in it, which outlives each command.
+	served bool
 }
 
 // newSandbox makes a sandbox below temp, with a short name: sockets live in it, and
@@ -59,6 +61,7 @@ func (b *sandbox) close() error {
 		dir = real
 	}
 	for range removals {
+		_ = killLeftovers(b.below("home")) // each command has told of its own
 		unmountBelow(dir)
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
@@ -157,6 +160,9 @@ func (b *sandbox) run(ctx context.Context, c call) answer {
 	err = cmd.Wait()
 	killGroup(cmd.Process.Pid) // what it left behind
 	a.text = out.String()
+	if !b.served {
+		a.text = killLeftovers(b.below("home")) + a.text
+	}
 	var exit *exec.ExitError
 	switch {
 	case own.Err() != nil:

@@ -201,6 +201,7 @@ func (f *foreignRun) serve(ctx context.Context, o *Foreign) error {
 	for name, value := range f.adapter.Env {
 		f.box.env[name] = f.box.fill(value)
 	}
+	f.box.served = true
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it is asked to end before it is killed
 	cmd, out, err := f.box.command(own, call{argv: s.Run, dir: f.adapter.dir})
 	if err == nil {

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,16 @@ func TestHostileRegistries(t *testing.T) {
 		{"a location elsewhere", wire.OpUploadStart, func(w http.ResponseWriter, _ *http.Request, canary string) int {
 			w.Header().Set("Location", canary+"/v2/x/blobs/uploads/1")
 			w.WriteHeader(http.StatusAccepted)
+			return 0
+		}},
+		{"a gzip bomb", wire.OpManifestPut, func(w http.ResponseWriter, _ *http.Request, _ string) int {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(http.StatusInternalServerError)
+			var one bytes.Buffer // a member of 1 MiB; a file may have many
+			z := gzip.NewWriter(&one)
+			_, _ = z.Write(make([]byte, 1<<20)) // into memory
+			_ = z.Close()
+			_, _ = w.Write(bytes.Repeat(one.Bytes(), 256)) // who turns away gets less
 			return 0
 		}},
 		{"venom in every string", wire.OpManifestPut, func(w http.ResponseWriter, _ *http.Request, _ string) int {

@@ -55,7 +55,7 @@ func Explain(name string) ([]Explanation, error) {
 
 // Explainable lists every name that Explain knows, for completion.
 func Explainable() []string {
-	list := faultNames()
+	list := append(faultNames(), anyOf)
 	for _, op := range wire.Ops() {
 		list = append(list, string(op))
 	}
@@ -79,6 +79,13 @@ func Explainable() []string {
 }
 
 func explainFault(name string) (Explanation, bool) {
+	if name == anyOf {
+		return Explanation{Name: name, What: "fault", Doc: "One of a list of faults each time, drawn from the run's seed.", Rows: []Row{
+			{Name: anyOf, Type: "a list of faults", Doc: "the faults that are drawn from, with their defaults"},
+			{Name: "at", Doc: "where it strikes, as after a fault's name"},
+			{Name: "and", Doc: strings.Join(triggerKeys, ", ")},
+		}}, true
+	}
 	kind, ok := fakeregistry.KindOf(name)
 	if !ok {
 		return Explanation{}, false

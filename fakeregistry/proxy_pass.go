@@ -316,7 +316,7 @@ func (x *passage) broken(err error) {
 	case how == wire.FailureReset:
 		c.reset()
 	default:
-		_ = c.Conn.SetReadDeadline(clock.Real().Now().Add(lingering)) // one that is gone is gone
+		_ = c.SetReadDeadline(clock.Real().Now().Add(lingering)) // one that is gone is gone
 		c.finish()
 	}
 	abort()

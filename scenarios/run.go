@@ -85,6 +85,9 @@ func again(s *Scenario, name string, seed uint64) string {
 	if s.As != "" {
 		command += " --client " + s.As
 	}
+	if s.Flags != "" {
+		command += " " + s.Flags
+	}
 	return fmt.Sprintf("%s --seed %d --trace", command, seed)
 }
 

@@ -61,6 +61,9 @@ type Scenario struct {
 	// As is the client that was put in the place of the file's, by its name; "" is
 	// none. The command that runs it again says so.
 	As string
+	// Flags are further flags without which `pushcheck run` would not run it as it was
+	// run, quoted for a shell, such as "--allow-exec"; "" is none.
+	Flags string
 	// Unset names the environment variables that the file uses, that are not set
 	// and that have no default: such a scenario is skipped.
 	Unset []string

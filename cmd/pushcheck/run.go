@@ -144,6 +144,7 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	began := time.Now()
 	runner := f.runner(sink, end, o)
 	runner.Foreign = foreign
+	list = f.flagged(list)
 	summary, runErr := runner.Run(ctx, list)
 	counted := tally(summary)
 	counted.Seed, counted.Elapsed, counted.Interrupted = f.seed, time.Since(began), len(summary.Results) < len(list)
@@ -219,6 +220,7 @@ func (f runFlags) replaced(list []*scenarios.Scenario, era, adapter string) []*s
 		id, listed := strings.CutSuffix(s.ID, "@"+own)
 		if listed {
 			changed.ID = id + "@" + f.client
+			changed.Name = strings.TrimSuffix(s.Name, "@"+own)
 		}
 		if own != f.client {
 			changed.Client.Era, changed.Client.Name, changed.Client.Adapter, changed.Client.Run = era, "", adapter, nil
@@ -253,6 +255,26 @@ func (f runFlags) loadAs(args []string, o outside) ([]*scenarios.Scenario, error
 		return nil, mistyped(args, err)
 	}
 	return f.as(list)
+}
+
+// flagged is list with the flags that each needs to be run again.
+func (f runFlags) flagged(list []*scenarios.Scenario) []*scenarios.Scenario {
+	out := make([]*scenarios.Scenario, len(list))
+	for i, s := range list {
+		changed := *s
+		var words []string
+		if f.allowExec && len(s.Client.Run) > 0 {
+			words = append(words, "--allow-exec")
+		}
+		if s.Client.Adapter != "" {
+			for _, folder := range f.clients {
+				words = append(words, "--clients", folder)
+			}
+		}
+		changed.Flags = shellWords(words...)
+		out[i] = &changed
+	}
+	return out
 }
 
 // wholeLibrary reports whether the built-in library was chosen as it stands: then

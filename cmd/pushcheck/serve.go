@@ -46,7 +46,7 @@ It keeps what is pushed in memory, up to --max-bytes, and takes ` + fmt.Sprint(m
 after one, is let go.`,
 		Example: `  pushcheck serve --registry v1
   pushcheck serve --ornery=relative-location,min-chunk
-  pushcheck serve --scenario upload/reset-once --listen 127.0.0.1:5000`,
+  pushcheck serve --scenario upload/hangs --listen 127.0.0.1:5000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, o) },
 	}

@@ -60,6 +60,10 @@ func run(ctx context.Context, args []string, o outside) int {
 	root.SetOut(o.stdout)
 	root.SetErr(o.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if unwritten := lost(o.stdout); unwritten != nil {
+		fmt.Fprintf(o.stderr, "pushcheck: not all of the output could be written: %s\n", unwritten)
+		return scenarios.ExitBroken
+	}
 	if err == nil {
 		return scenarios.ExitOK
 	}

@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/term"
@@ -25,16 +26,17 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which programs that we start would inherit
 	ctx, end := context.WithCancelCause(ctx)
 	os.Exit(run(ctx, os.Args[1:], outside{
-		stdin: os.Stdin, stdout: unreadable{os.Stdout, end}, stderr: unreadable{os.Stderr, end},
+		stdin: os.Stdin, stdout: unreadable{os.Stdout, end, new(atomic.Pointer[error])}, stderr: unreadable{os.Stderr, end, new(atomic.Pointer[error])},
 		env: os.LookupEnv, terminal: terminal,
 	}))
 }
 
 // An unreadable is a stream whose reader may go away, which ends the command as an
-// interrupt does.
+// interrupt does, and whose disk may be full.
 type unreadable struct {
 	*os.File
-	end func(cause error)
+	end  func(cause error)
+	lost *atomic.Pointer[error] // the first error of writing, but for a reader's going
 }
 
 // Write implements io.Writer.
@@ -44,7 +46,22 @@ func (u unreadable) Write(p []byte) (int, error) {
 		u.end(errUnread)
 		return n, errUnread
 	}
+	if err != nil {
+		u.lost.CompareAndSwap(nil, &err)
+	}
 	return n, err
+}
+
+// lost is why not all that a command printed was written; nil when it was.
+func lost(stream any) error {
+	u, ok := stream.(unreadable)
+	if !ok {
+		return nil
+	}
+	if first := u.lost.Load(); first != nil {
+		return *first
+	}
+	return nil
 }
 
 // errUnread ends a command whose output nobody reads any more.

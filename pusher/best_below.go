@@ -3,7 +3,6 @@ package pusher
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -18,11 +17,10 @@ func (p *bestPush) below(ctx context.Context, tag string, root *bestImage) error
 	levels := make([][]*bestImage, root.height())
 	var known []*bestImage
 	root.each(func(img *bestImage) {
-		h := img.height()
-		twice := h < len(levels) && slices.ContainsFunc(levels[h], func(o *bestImage) bool { return o.manifest.digest == img.manifest.digest })
-		if img == root || twice {
+		if img == root {
 			return
 		}
+		h := img.height()
 		levels[h] = append(levels[h], img)
 		if p.pushedBefore(img) {
 			known = append(known, img)

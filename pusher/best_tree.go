@@ -158,12 +158,22 @@ func (i *bestImage) missing() []part {
 	return list
 }
 
-// each calls do for an image and all below it, those below first.
+// each calls do for an image and all below it, each digest once and those below
+// first.
 func (i *bestImage) each(do func(*bestImage)) {
-	for _, c := range i.children() {
-		c.each(do)
+	seen := map[digest.Digest]bool{}
+	var visit func(*bestImage)
+	visit = func(one *bestImage) {
+		if seen[one.manifest.digest] {
+			return
+		}
+		seen[one.manifest.digest] = true
+		for _, c := range one.children() {
+			visit(c)
+		}
+		do(one)
 	}
-	do(i)
+	visit(i)
 }
 
 // height is 0 for a manifest, and for an index one more than what is highest in it.
@@ -179,12 +189,10 @@ func (i *bestImage) height() int {
 // each once.
 func (i *bestImage) allBlobs(keep func(*bestImage) bool) []*bestBlob {
 	all := &bestImage{}
-	seen := map[digest.Digest]bool{}
 	i.each(func(one *bestImage) {
-		if seen[one.manifest.digest] || !keep(one) {
+		if !keep(one) {
 			return
 		}
-		seen[one.manifest.digest] = true
 		for _, b := range one.blobs {
 			all.add(b)
 		}

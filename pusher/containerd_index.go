@@ -92,17 +92,14 @@ func (p *c8dPush) sendAll(ctx context.Context, tag string, target *bestImage) er
 	p.publishing = true
 	p.mu.Unlock()
 	var manifests, indexes []*bestImage
-	seen := map[digest.Digest]bool{}
 	target.each(func(img *bestImage) {
-		d := img.manifest.digest
 		switch {
-		case seen[d] || img == target:
+		case img == target:
 		case isIndex(img.manifest.mediaType):
 			indexes = append(indexes, img)
 		default:
 			manifests = append(manifests, img)
 		}
-		seen[d] = true
 	})
 	err := atOnce(ctx, p.job, manifests, func(ctx context.Context, img *bestImage) error {
 		return p.manifest(ctx, img.manifest.digest.String(), img.manifest)

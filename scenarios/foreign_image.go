@@ -16,8 +16,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // Media types of docker's own manifests, for images that are to be pushed so.
@@ -49,7 +47,7 @@ func (l layoutWriter) write() (id string, err error) {
 	if l.docker {
 		m.MediaType, configType, layerType = mediaDockerManifest, mediaDockerConfig, mediaDockerLayer
 	}
-	config, err := imageConfig(l.w.store, l.w.contents)
+	config, err := l.w.contents.config(l.w.store)
 	if err != nil {
 		return "", err
 	}
@@ -125,31 +123,6 @@ func (l layoutWriter) blob(mediaType string, r io.Reader) (v1.Descriptor, error)
 	}
 	d := v1.Descriptor{MediaType: mediaType, Digest: sum.Digest(), Size: n}
 	return d, os.Rename(f.Name(), filepath.Join(l.dir, filepath.FromSlash(blobPath(d.Digest))))
-}
-
-// imageConfig is the config of the scenario's image.
-func imageConfig(store *image.Store, c *contents) ([]byte, error) {
-	d, err := store.Config(c.layers[len(c.layers)-1].id)
-	if errors.Is(err, image.ErrNoConfig) {
-		var layers []image.Layer
-		for _, l := range c.layers {
-			one, err := store.Layer(l.id)
-			if err != nil {
-				return nil, err
-			}
-			layers = append(layers, one)
-		}
-		return image.ConfigFromV1(layers)
-	}
-	if err != nil {
-		return nil, err
-	}
-	r, err := store.OpenBlob(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close() //nolint:errcheck // only read
-	return io.ReadAll(io.LimitReader(r, maxManifest))
 }
 
 // pack writes a folder into a tar, in the order of its names.

@@ -129,20 +129,12 @@ func readContents(store *image.Store, ids []string) (*contents, error) {
 
 // rename gives layers the names that dockers since 1.10 give them over V1 (P-380).
 func (c *contents) rename(store *image.Store) error {
-	var layers []image.Layer
-	for _, one := range c.layers {
-		l, err := store.Layer(one.id)
-		if err != nil {
-			return err
-		}
-		layers = append(layers, l)
-	}
-	config, err := configOf(store, layers)
+	config, err := c.config(store)
 	if err != nil {
 		return err
 	}
 	v1, err := image.V1Images(config)
-	if err != nil || len(v1) != len(layers) { // it cannot be pushed over V1
+	if err != nil || len(v1) != len(c.layers) { // it cannot be pushed over V1
 		return nil //nolint:nilerr // that is for who pushes it to say
 	}
 	for i := range v1 {
@@ -151,22 +143,35 @@ func (c *contents) rename(store *image.Store) error {
 	return nil
 }
 
-// configOf is the config of an image whose layers are bottom first: the one it came
-// with, or what a docker since 1.10 makes of it.
-func configOf(store *image.Store, layers []image.Layer) ([]byte, error) {
-	d, err := store.Config(layers[len(layers)-1].ID)
+// config is the config of the image: the one it came with, or what a docker since
+// 1.10 makes of it.
+func (c *contents) config(store *image.Store) ([]byte, error) {
+	d, err := store.Config(c.layers[len(c.layers)-1].id)
 	if errors.Is(err, image.ErrNoConfig) {
+		var layers []image.Layer
+		for _, l := range c.layers {
+			one, err := store.Layer(l.id)
+			if err != nil {
+				return nil, err
+			}
+			layers = append(layers, one)
+		}
 		return image.ConfigFromV1(layers)
 	}
 	if err != nil {
 		return nil, err
 	}
-	blob, err := store.OpenBlob(d.Digest)
+	return readStored(store, d.Digest)
+}
+
+// readStored reads a config or a manifest of the local store.
+func readStored(store *image.Store, d digest.Digest) ([]byte, error) {
+	blob, err := store.OpenBlob(d)
 	if err != nil {
 		return nil, err
 	}
-	defer blob.Close()
-	return io.ReadAll(blob)
+	defer blob.Close() //nolint:errcheck // only read
+	return io.ReadAll(io.LimitReader(blob, maxManifest))
 }
 
 // emptyTar is the length of a tar without entries.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -107,12 +106,7 @@ func (w *world) readIndex(c *contents) error {
 }
 
 func (w *world) readJSON(d digest.Digest, v any) error {
-	f, err := w.store.OpenBlob(d)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	data, err := readStored(w.store, d)
 	if err != nil {
 		return err
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -245,15 +243,9 @@ func (f conformanceFlags) target(ctx context.Context, address string, o outside)
 	}
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: f.insecure, MinVersion: tls.VersionTLS12} //nolint:gosec // on demand
 	if f.ca != "" {
-		pem, err := os.ReadFile(f.ca)
-		if err != nil {
-			return t, usage("", "--ca: %v", err)
+		if _, transport.TLSClientConfig.RootCAs, err = readCA("ca", f.ca); err != nil {
+			return t, err
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return t, usage("", "--ca: %s holds no certificate", f.ca)
-		}
-		transport.TLSClientConfig.RootCAs = pool
 	}
 	if (f.cert == "") != (f.key == "") {
 		return t, usage("", "--cert and --key go together")

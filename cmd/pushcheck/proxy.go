@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -99,8 +98,8 @@ func (f proxyFlags) scene(o outside) (*scenarios.Scenario, error) {
 	registry.TLS, registry.Insecure = registry.TLS || f.tls, registry.Insecure || f.insecure
 	if f.ca != "" {
 		registry.CA = ""
-		if registry.CAPEM, err = os.ReadFile(f.ca); err != nil {
-			return nil, usage("", "--ca: %v", err)
+		if registry.CAPEM, _, err = readCA("ca", f.ca); err != nil {
+			return nil, err
 		}
 	}
 	changed := scenarios.Scenario{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -227,12 +226,9 @@ func (f pushFlags) trust(c *pusher.Config, host string, space *scratch) error {
 	if f.ca == "" {
 		return nil
 	}
-	pem, err := readSmall(f.ca, configLimit)
+	pem, _, err := readCA("ca", f.ca)
 	if err != nil {
-		return usage("", "--ca: %v", err)
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		return usage("a certificate in PEM begins with -----BEGIN CERTIFICATE-----", "--ca: no certificate in %s", f.ca)
+		return err
 	}
 	dir, err := space.dir()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -75,12 +74,9 @@ func (f pushFlags) recordTLS(config *pusher.Config, host string, rc *record.Conf
 	rc.Certificate = &cert
 	upstream := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.insecure} //nolint:gosec // asked for
 	if f.ca != "" {
-		own, err := readSmall(f.ca, configLimit)
-		if err != nil {
-			return nil, usage("", "--ca: %v", err)
+		if _, upstream.RootCAs, err = readCA("ca", f.ca); err != nil {
+			return nil, err
 		}
-		upstream.RootCAs = x509.NewCertPool()
-		upstream.RootCAs.AppendCertsFromPEM(own)
 	}
 	if f.insecure {
 		return upstream, nil

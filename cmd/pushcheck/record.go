@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -126,13 +125,9 @@ func (f recordFlags) config() (record.Config, error) {
 		config.UpstreamTLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for
 	}
 	if f.upstreamCA != "" {
-		pem, err := os.ReadFile(f.upstreamCA)
+		_, pool, err := readCA("upstream-ca", f.upstreamCA)
 		if err != nil {
-			return config, usage("", "--upstream-ca: %v", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return config, usage("", "--upstream-ca: %s holds no certificate in PEM", f.upstreamCA)
+			return config, err
 		}
 		config.UpstreamTLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}

@@ -1,7 +1,6 @@
 package metadata
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -147,20 +146,9 @@ func (j *journal) add(text string) error {
 
 // rewrite writes the journal anew, without what is no longer so. The caller holds mu.
 func (s *Store) rewrite() error {
-	var b bytes.Buffer
+	var b strings.Builder
 	for d, list := range s.byDiffID {
 		b.WriteString(lists(d, list))
 	}
-	draft, err := os.CreateTemp(filepath.Dir(s.journal.path), ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = draft.Write(b.Bytes())
-	if err = errors.Join(err, draft.Close()); err == nil {
-		err = os.Rename(draft.Name(), s.journal.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(draft.Name()))
-	}
-	return nil
+	return replace(s.journal.path, []byte(b.String()))
 }

@@ -199,7 +199,7 @@ func (s *Store) read(folder string, d digest.Digest) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// write replaces a file in one step.
+// write replaces a file.
 func (s *Store) write(folder string, d digest.Digest, data []byte) error {
 	path, err := s.path(folder, d)
 	if err != nil || s.dir == "" {
@@ -208,6 +208,11 @@ func (s *Store) write(folder string, d digest.Digest, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	return replace(path, data)
+}
+
+// replace replaces a file in one step.
+func replace(path string, data []byte) error {
 	draft, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
 		return err

@@ -77,29 +77,17 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 func (l *line) exchange(out *http.Request, a *answer) (*http.Response, error) {
 	ctx, cancel := l.p.clock.WithTimeout(out.Context(), l.p.timeout)
 	defer cancel()
-	recorder := wire.NewRecorder(l.p.clock, nil)
-	seq := l.p.began()
-	resp, err := recorder.Transport(l.next).RoundTrip(out.WithContext(ctx))
-	if err == nil {
-		err = a.take(resp, nil, 0)
-		l.p.manners.took(a.received)
-	}
-	a.err = err
-	if t := recorder.Trace(); len(t) > 0 {
-		a.exchange = t[len(t)-1]
-	}
-	a.exchange.Seq = seq
+	resp := l.p.exchange(l.next, out.WithContext(ctx), a)
 	l.note(a)
-	if err != nil {
-		return nil, err
+	if a.err != nil {
+		return nil, a.err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(a.body))
 	return resp, nil
 }
 
-// note keeps an exchange, and what has to be deleted for it.
+// note keeps an answer, and what has to be deleted for it.
 func (l *line) note(a *answer) {
-	l.p.ended(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answers = append(l.answers, a)

@@ -151,15 +151,22 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 		a.err = err
 		return a, false
 	}
-	recorder := wire.NewRecorder(p.clock, nil)
-	seq := p.began()
 	transport := p.transport
 	if r.via != nil {
 		transport = r.via
 	}
+	p.exchange(transport, req, a) //nolint:bodyclose // it was read and closed
+	return a, reused
+}
+
+// exchange sends a request over a transport, reads its answer and notes both. It
+// returns the answer without its body, which a has; nil where none came.
+func (p *Probe) exchange(transport http.RoundTripper, req *http.Request, a *answer) *http.Response {
+	recorder := wire.NewRecorder(p.clock, nil)
+	seq := p.began()
 	resp, err := recorder.Transport(transport).RoundTrip(req)
 	if err == nil {
-		err = a.take(resp, r.sink, p.options.Large)
+		err = a.take(resp, a.req.sink, p.options.Large)
 		p.manners.took(a.received)
 	}
 	a.err = err
@@ -168,7 +175,7 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 	}
 	a.exchange.Seq = seq
 	p.ended(a)
-	return a, reused
+	return resp
 }
 
 // size is how long a request's body is, in bytes.

@@ -2,10 +2,7 @@ package image
 
 import (
 	"context"
-	"path"
 	"slices"
-
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // artifact loads a manifest that is none of an image, such as a signature or a list
@@ -35,13 +32,9 @@ func (l *layoutLoad) artifact(ctx context.Context, c candidate, refusal *notImag
 	if doc.Config != nil {
 		o.Config = descriptorOf(*doc.Config)
 	}
-	for _, part := range slices.Concat(doc.Layers, doc.Blobs) {
-		o.Layers = append(o.Layers, descriptorOf(part))
-	}
-	for _, part := range append(slices.Clone(o.Layers), o.Config) {
-		if part.Digest != "" && len(part.URLs) == 0 && !slices.Contains(below.Blobs, part.Digest) {
-			missing := path.Join(v1.ImageBlobsDir, part.Digest.Algorithm().String(), part.Digest.Encoded())
-			return layoutImage{}, &absentError{l.fail(missing, "it is missing, and "+name+" names it", adviceComplete)}
+	for _, part := range doc.content() {
+		if len(part.URLs) == 0 && !slices.Contains(below.Blobs, part.Digest) {
+			return layoutImage{}, l.absent(name, part.Digest)
 		}
 	}
 	ids := l.addUnread(o)

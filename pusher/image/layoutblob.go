@@ -23,10 +23,10 @@ func (s *source) blob(ctx context.Context, from string, d Descriptor) (string, s
 	if err := s.checkDigest(from, d.Digest); err != nil {
 		return "", stagedFile{}, err
 	}
-	name := path.Join(v1.ImageBlobsDir, d.Digest.Algorithm().String(), d.Digest.Encoded())
+	name := blobName(d.Digest)
 	file, err := s.fetch(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return name, file, &absentError{s.fail(name, "it is missing, and "+from+" names it", adviceComplete)}
+		return name, file, s.absent(from, d.Digest)
 	}
 	if err != nil {
 		return name, file, err
@@ -42,6 +42,16 @@ func (s *source) blob(ctx context.Context, from string, d Descriptor) (string, s
 		return name, file, s.fail(name, fmt.Sprintf("its digest is %s, not the one in its name", got), adviceAgain)
 	}
 	return name, file, nil
+}
+
+// blobName is where a layout has a blob.
+func blobName(d digest.Digest) string {
+	return path.Join(v1.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
+}
+
+// absent is the error of a blob that the layout has not and from names.
+func (s *source) absent(from string, d digest.Digest) *absentError {
+	return &absentError{s.fail(blobName(d), "it is missing, and "+from+" names it", adviceComplete)}
 }
 
 // checkDigest refuses what is not a digest.

@@ -44,6 +44,15 @@ type document struct {
 	Blobs     []v1.Descriptor `json:"blobs"` // of an artifact manifest as it was once drafted
 }
 
+// content is what a manifest is of, its config last.
+func (d document) content() []v1.Descriptor {
+	list := slices.Concat(d.Layers, d.Blobs)
+	if d.Config != nil {
+		list = append(list, *d.Config)
+	}
+	return list
+}
+
 // walk brings in what a descriptor is of.
 //
 // Errors: *absentError.
@@ -71,11 +80,7 @@ func (w *indexWalk) walk(ctx context.Context, from string, d v1.Descriptor, dept
 	if _, err := w.document(name, file, &doc); err != nil {
 		return err
 	}
-	below := slices.Concat(doc.Manifests, doc.Layers, doc.Blobs)
-	if doc.Config != nil {
-		below = append(below, *doc.Config)
-	}
-	for _, child := range below {
+	for _, child := range slices.Concat(doc.Manifests, doc.content()) {
 		var absent *absentError
 		if err := w.walk(ctx, name, child, depth+1); err != nil && !errors.As(err, &absent) {
 			return err

@@ -147,11 +147,11 @@ func (l *layoutLoad) unread(manifest string, d Descriptor, diffID digest.Digest)
 			return part{}, err
 		}
 	}
-	name := path.Join(v1.ImageBlobsDir, d.Digest.Algorithm().String(), d.Digest.Encoded())
+	name := blobName(d.Digest)
 	info, err := l.batch.store.layout.stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return part{}, &absentError{l.fail(name, "it is missing, and "+manifest+" names it", adviceComplete)}
+		return part{}, l.absent(manifest, d.Digest)
 	case err != nil:
 		return part{}, &LoadError{Source: l.name, Entry: name, Problem: "it cannot be read", Advice: "make it a file within the folder that you may read", Err: err}
 	case !info.Mode().IsRegular():

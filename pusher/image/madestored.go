@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -244,9 +243,4 @@ func (m *madeLayout) keep(ctx context.Context, mediaType string, data []byte) (v
 	file, err := m.batch.keep(ctx, data)
 	m.files[blobName(file.digest)] = file
 	return v1.Descriptor{MediaType: mediaType, Digest: file.digest, Size: file.size}, err
-}
-
-// blobName is where a layout has a blob.
-func blobName(d digest.Digest) string {
-	return path.Join(v1.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
 }

@@ -78,7 +78,7 @@ func runMatrix(ctx context.Context, args []string, f matrixFlags, o outside) err
 		clients = eraNames()
 	}
 	for i, c := range clients {
-		if err := knownClient(c, foreign); err != nil {
+		if err := knownClient(c, adapterNames(foreign.Adapters)); err != nil {
 			return err
 		}
 		if slices.Contains(clients[:i], c) {
@@ -174,9 +174,8 @@ func (f *foreignFlags) driver(chosen *selection, o outside) (*scenarios.Foreign,
 	return f.foreign(own, o)
 }
 
-// knownClient reports a name that is neither an era nor a client of others.
-func knownClient(name string, foreign *scenarios.Foreign) error {
-	names := adapterNames(foreign.Adapters)
+// knownClient reports a name that is neither an era nor one of names, clients of others.
+func knownClient(name string, names []string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}

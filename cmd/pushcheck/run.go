@@ -109,16 +109,11 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	if err := f.check(); err != nil {
 		return err
 	}
-	own, err := f.own()
+	foreign, err := f.driver(&f.selection, o)
 	if err != nil {
 		return err
 	}
-	f.adapters = adapterNames(own)
 	list, err := f.loadAs(args, o)
-	if err != nil {
-		return err
-	}
-	foreign, err := f.foreign(own, o)
 	if err != nil {
 		return err
 	}
@@ -134,10 +129,8 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	if f.deadline > 0 {
-		timer := time.AfterFunc(f.deadline, func() { end(errDeadline) })
-		defer timer.Stop()
-	}
+	ctx, stop := withDeadline(ctx, f.deadline)
+	defer stop()
 	if len(list) > many {
 		defer debug.SetGCPercent(debug.SetGCPercent(lessOften))
 	}
@@ -200,10 +193,7 @@ func (f runFlags) as(list []*scenarios.Scenario) ([]*scenarios.Scenario, error) 
 	era, adapter := f.client, ""
 	if slices.Contains(names, f.client) {
 		era, adapter = "", f.client
-	} else if _, err := findEra(f.client); err != nil {
-		if near := scenarios.Nearest(f.client, names); near != "" {
-			return nil, usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", f.client, near)
-		}
+	} else if err := knownClient(f.client, names); err != nil {
 		return nil, err
 	}
 	return f.replaced(list, era, adapter), nil

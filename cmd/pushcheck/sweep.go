@@ -89,7 +89,7 @@ func runSweep(ctx context.Context, f sweepFlags, o outside) error {
 	if err != nil {
 		return err
 	}
-	if err := knownClient(f.sweep.Client, foreign); err != nil {
+	if err := knownClient(f.sweep.Client, adapterNames(foreign.Adapters)); err != nil {
 		return err
 	}
 	ctx, stop := withDeadline(ctx, f.deadline)

@@ -42,12 +42,8 @@ func NewCoverage(list []*Scenario) *Coverage {
 
 // declaredIn names the faults that a scenario declares.
 func declaredIn(s *Scenario) []string {
-	lists := [][]Fault{s.Faults}
-	for _, step := range s.Steps {
-		lists = append(lists, step.Faults)
-	}
 	var names []string
-	for _, f := range slices.Concat(lists...) {
+	for _, f := range allFaults(s) {
 		if f.Name != "" {
 			names = append(names, f.Name)
 		}

@@ -165,14 +165,6 @@ func foreignNeeds(s *Scenario) []string {
 	return needs
 }
 
-func allFaults(s *Scenario) []Fault {
-	list := slices.Clone(s.Faults)
-	for _, t := range s.Steps {
-		list = append(list, t.Faults...)
-	}
-	return list
-}
-
 // seenLack is what of a scenario cannot be seen from the registry's side, or does
 // not reach a client over real sockets.
 func seenLack(s *Scenario) lack {

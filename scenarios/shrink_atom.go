@@ -27,10 +27,8 @@ func (w *world) strikes() []struckFault {
 	var list []struckFault
 	for _, h := range w.hosts {
 		for _, f := range h.server.Fired() {
-			for _, d := range w.declared {
-				if d.host == h && d.index == f.Index {
-					list = append(list, struckFault{f, d.part, w.contents.named(f.Digest)})
-				}
+			if d := w.declaredAt(h, f.Index); d != nil {
+				list = append(list, struckFault{f, d.part, w.contents.named(f.Digest)})
 			}
 		}
 	}
@@ -48,6 +46,15 @@ func declaredAtoms(s *Scenario) []atom {
 		for i, f := range t.Faults {
 			list = append(list, atom{partIndex(partIndex("steps", n)+".faults", i), n, f})
 		}
+	}
+	return list
+}
+
+// allFaults are a scenario's faults, those of its steps too.
+func allFaults(s *Scenario) []Fault {
+	var list []Fault
+	for _, a := range declaredAtoms(s) {
+		list = append(list, a.fault)
 	}
 	return list
 }

@@ -67,11 +67,7 @@ func registryLack(s *Scenario) lack {
 }
 
 func faultLack(s *Scenario) lack {
-	list := s.Faults
-	for _, t := range s.Steps {
-		list = append(list[:len(list):len(list)], t.Faults...)
-	}
-	for _, f := range list {
+	for _, f := range allFaults(s) {
 		if f.Where.Attempt > 0 || f.Where.Client != "" {
 			return lack{"selectors", "needs faults that select by client or attempt, which are not in this version"}
 		}

@@ -256,10 +256,8 @@ func (w *world) tellFaults() {
 		fired := h.server.Fired()
 		for _, f := range fired[w.told[h]:] {
 			one := report.Firing{Fault: f.Fault, Op: f.Op, Link: f.Link, At: f.At.Sub(w.beginning())}
-			for _, d := range w.declared {
-				if d.host == h && d.index == f.Index {
-					one.Source = place(d.fault.Position)
-				}
+			if d := w.declaredAt(h, f.Index); d != nil {
+				one.Source = place(d.fault.Position)
 			}
 			w.observer.fault(one)
 		}

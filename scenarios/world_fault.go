@@ -204,15 +204,22 @@ func (w *world) selects(where Where, usual []Pattern) (fakeregistry.Match, error
 	return m, nil
 }
 
+// declaredAt is the declared fault that a host knows by an index; nil for none.
+func (w *world) declaredAt(h *host, index int) *declared {
+	i := slices.IndexFunc(w.declared, func(d *declared) bool { return d.host == h && d.index == index })
+	if i < 0 {
+		return nil
+	}
+	return w.declared[i]
+}
+
 // struck counts how often each declared fault struck.
 func (w *world) struck() map[*declared]int {
 	counts := map[*declared]int{}
 	for _, h := range w.hosts {
 		for _, f := range h.server.Fired() {
-			for _, d := range w.declared {
-				if d.host == h && d.index == f.Index {
-					counts[d]++
-				}
+			if d := w.declaredAt(h, f.Index); d != nil {
+				counts[d]++
 			}
 		}
 	}

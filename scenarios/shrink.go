@@ -84,14 +84,13 @@ func (h *shrinker) first(ctx context.Context, s *Scenario) (failing, error) {
 	one := *s
 	one.Runs, one.Seed, one.Known = 0, h.seed, nil
 	// The positions of "nth: each" are gone through here: the one that fails counts.
-	i := slices.IndexFunc(s.Faults, func(f Fault) bool { return f.EachNth })
+	i := eachNth(s)
 	for n := 1; n <= maxPositions; n++ {
-		at := one
-		at.Faults = slices.Clone(one.Faults)
+		at := &one
 		if i >= 0 {
-			at.Faults[i].EachNth, at.Faults[i].When.Nth = false, n
+			at = striking(&one, i, n)
 		}
-		found, res := h.run(ctx, &at)
+		found, res := h.run(ctx, at)
 		switch {
 		case ctx.Err() != nil:
 			return failing{}, ctx.Err()

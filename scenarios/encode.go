@@ -78,9 +78,7 @@ func encodeRegistry(r Registry) *node {
 	for _, name := range sortedKeys(r.Quirks) {
 		quirks.put(name, encodeValue(r.Quirks[name], 0))
 	}
-	if len(quirks.entries) > 0 {
-		b.put("quirks", quirks.node())
-	}
+	b.put("quirks", quirks.some())
 	if r.Ornery != nil && len(r.Ornery) == 0 {
 		b.yes("ornery", true)
 	}
@@ -103,16 +101,10 @@ func encodeRegistry(r Registry) *node {
 
 func encodeImage(i Image) *node {
 	var b mapping
-	if i.Layers != nil {
-		b.put("layers", encodeEach(i.Layers, func(n int64) *node { return plainNode(formatSize(n)) }))
-	}
+	b.put("layers", encodeEach(i.Layers, func(n int64) *node { return plainNode(formatSize(n)) }))
 	b.text("media", i.Media)
-	if i.Identical != nil {
-		b.put("identical", encodeEach(i.Identical, layerNames))
-	}
-	if i.Foreign != nil {
-		b.put("foreign", layerNames(i.Foreign))
-	}
+	b.put("identical", encodeEach(i.Identical, layerNames))
+	b.put("foreign", layerNames(i.Foreign))
 	b.texts("platforms", i.Platforms)
 	b.texts("missing", i.Missing)
 	b.textMap("annotations", i.Annotations)

@@ -250,12 +250,8 @@ func settle(s *Scenario, res *Result) {
 	case i < 0:
 		res.Outcome = report.Pass
 	case len(res.Failures) == 0:
-		k := s.Known[i]
-		at := partPosition(s, "known."+k.Client)
 		res.Outcome = report.Fail
-		res.Failures = []report.Failure{{
-			Name: "known." + k.Client, Message: "it passed, although it is known to fail: " + k.Because, Position: at, Source: lineOf(s, at.Line),
-		}}
+		res.Failures = []report.Failure{unexpected(s, s.Known[i], "it passed")}
 	case covers(s.Known[i], res.Failures):
 		res.Outcome, res.Because = report.Known, s.Known[i].Because
 		if s.Known[i].See != "" {
@@ -273,11 +269,16 @@ func held(s *Scenario, k Known, res *Result) {
 		if slices.ContainsFunc(res.Failures, func(f report.Failure) bool { return partOf(f.Name) == part }) {
 			continue
 		}
-		at := partPosition(s, "known."+k.Client)
 		res.Outcome, res.Because = report.Fail, ""
-		res.Failures = append(res.Failures, report.Failure{
-			Name: "known." + k.Client, Message: part + " held, although it is known to fail: " + k.Because, Position: at, Source: lineOf(s, at.Line),
-		})
+		res.Failures = append(res.Failures, unexpected(s, k, part+" held"))
+	}
+}
+
+// unexpected is the failure of what is known to fail and did not.
+func unexpected(s *Scenario, k Known, what string) report.Failure {
+	at := partPosition(s, "known."+k.Client)
+	return report.Failure{
+		Name: "known." + k.Client, Message: what + ", although it is known to fail: " + k.Because, Position: at, Source: lineOf(s, at.Line),
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/pushcheck/pushcheck/internal/clock"
 )
 
 // Foreign says how a Runner drives clients that are programs of others: skopeo,
@@ -203,6 +201,3 @@ func (f *Foreign) limit() time.Duration {
 	}
 	return foreignLimit
 }
-
-// realTime is the clock of foreign clients.
-func realTime() clock.Clock { return clock.Real() }

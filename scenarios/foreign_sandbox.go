@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pushcheck/pushcheck/internal/clock"
 )
 
 // exitCannot is the exit code by which a client, or its shim, says that it cannot
@@ -147,7 +149,7 @@ func lastLine(text string) string {
 // run runs a command to its end, or kills its process group when its limit is over
 // or ctx ends.
 func (b *sandbox) run(ctx context.Context, c call) answer {
-	own, cancel := realTime().WithTimeout(ctx, c.limit)
+	own, cancel := clock.Real().WithTimeout(ctx, c.limit)
 	defer cancel()
 	cmd, out, err := b.command(own, c)
 	if err != nil {

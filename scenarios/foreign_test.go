@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/report"
 )
 
@@ -166,7 +167,7 @@ func alive(ctx context.Context, pid int) bool {
 		if err != nil || strings.Contains(string(text), ") Z ") {
 			return false
 		}
-		_ = realTime().Sleep(ctx, 10*time.Millisecond)
+		_ = clock.Real().Sleep(ctx, 10*time.Millisecond)
 	}
 	return true
 }

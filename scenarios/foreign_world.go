@@ -72,14 +72,12 @@ func (w *world) lodge(ctx context.Context, r *Runner) error {
 	}
 	box.path = r.Foreign.Path
 	w.foreign = &foreignRun{adapter: a, box: box, limit: r.foreignLimit(w.s), version: version}
-	tag := ""
-	if i := lastPush(w.s); i >= 0 {
-		_, tag, _ = splitReference(w.s.Steps[i].Push)
-	}
+	ref := w.s.Steps[lastPush(w.s)].Push
+	_, tag, _ := splitReference(ref)
 	layout := box.below("image/layout")
 	l := layoutWriter{
 		w: w, dir: layout, docker: w.s.Image.Media == "docker" || !slices.Contains(a.Can, "oci"),
-		name: tag, ref: w.hosts[0].address() + "/" + w.s.Steps[lastPush(w.s)].Push,
+		name: tag, ref: w.hosts[0].address() + "/" + ref,
 	}
 	if w.foreign.imageID, err = l.write(); err != nil {
 		return fmt.Errorf("image for %s: %w", a.Name, err)
@@ -110,7 +108,7 @@ func (w *world) trustForeign() error {
 	return os.WriteFile(w.foreign.box.below("ca/ca.crt"), all, 0o644) //nolint:gosec // any client reads it
 }
 
-// prepare fills the variables and the arguments for one push.
+// prepareForeign fills the variables and the arguments for one push.
 func (w *world) prepareForeign(ref string) error {
 	f, h, c := w.foreign, w.hosts[0], w.s.Client
 	repository, tag, _ := splitReference(ref)

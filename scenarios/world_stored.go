@@ -62,7 +62,7 @@ func (w *world) choose(loaded []image.Loaded) ([]string, error) {
 	return ids, nil
 }
 
-// options are what a push is asked for beside its name.
+// platform is the one that a push is asked for; nil for none.
 func (w *world) platform() (*v1.Platform, error) {
 	if w.s.Client.Platform == "" || w.era.Words.NoPlatform == "" && w.era.Way == pusher.WayGraph {
 		return nil, nil //nolint:nilnil // before docker 28 a platform is what was pulled, and nothing is asked for

@@ -125,7 +125,9 @@ func parseFailure(s string) (Failure, bool) {
 	return FailureNone, false
 }
 
-func failureNames() []string { return append([]string(nil), failureText[1:]...) }
+// FailureNames are the words for how an exchange can fail, as an answer in a
+// Pattern has them. The slice is the caller's.
+func FailureNames() []string { return append([]string(nil), failureText[1:]...) }
 
 // Answer is the status in digits, or the failure's word when there is none.
 func (e Exchange) Answer() string {
@@ -137,7 +139,3 @@ func (e Exchange) Answer() string {
 
 // A Trace is the exchanges of one run in the order in which they began.
 type Trace []Exchange
-
-// FailureNames are the words for how an exchange can fail, as an answer in a
-// Pattern has them.
-func FailureNames() []string { return failureNames() }

@@ -74,7 +74,7 @@ func ParsePattern(s string) (Pattern, error) {
 	op, answer, found := strings.Cut(s, "@")
 	p := Pattern{Op: op, Answer: answer}
 	if found && !validAnswer(answer) {
-		return Pattern{}, fmt.Errorf("%q is not an answer; want a status, a class such as 4xx, or one of %s", answer, strings.Join(failureNames(), ", "))
+		return Pattern{}, fmt.Errorf("%q is not an answer; want a status, a class such as 4xx, or one of %s", answer, strings.Join(FailureNames(), ", "))
 	}
 	if op == "any" {
 		return p, nil

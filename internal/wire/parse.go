@@ -270,7 +270,7 @@ func (p *traceParser) parseFailure(s string) error {
 	if name != "-" {
 		f, ok := parseFailure(name)
 		if !ok {
-			return p.fail("%q is no failure; want one of %s", name, strings.Join(failureNames(), ", "))
+			return p.fail("%q is no failure; want one of %s", name, strings.Join(FailureNames(), ", "))
 		}
 		p.e.Failure = f
 	}

@@ -33,17 +33,13 @@ func (s *Store) Tags(repository string) (map[string]string, error) {
 	return maps.Clone(tags), nil
 }
 
-// Tag points repository:tag at a layer, which must be there, as it may have come. Whether the names
-// are good ones is the caller's to know; here they are one line each.
+// Tag points repository:tag at a layer, which must be there, in whichever way it came
+// (see TagContent). Whether the names are good ones is the caller's to know; here they
+// are one line each.
 //
 // Errors: ErrNoLayer.
 func (s *Store) Tag(repository, tag, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := s.record(id); err != nil {
-		return fmt.Errorf("tag %s:%s: %w", repository, tag, err)
-	}
-	return s.putTags([]tagging{{repository, tag, id, ""}})
+	return s.TagContent(repository, tag, id, "")
 }
 
 // Untag removes one tag; layers stay. A repository without tags is gone.

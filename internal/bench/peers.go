@@ -121,7 +121,7 @@ func (b *peerBench) registry(ctx context.Context, start func(context.Context, st
 		b.show(r.name+", "+spec.name, first)
 		b.judgeFirst(r.name, spec, first)
 		b.show(r.name+", "+spec.name+", second push", second)
-		b.judgeSecond(r.name, spec, second)
+		b.judgeSecond(r.name, second)
 	}
 	return b.flat(ctx, r, large)
 }
@@ -265,7 +265,7 @@ func (b *peerBench) judgeFirst(registry string, spec imageSpec, all map[string][
 }
 
 // judgeSecond holds a push of what is there against its bounds.
-func (b *peerBench) judgeSecond(registry string, _ imageSpec, all map[string][]measured) {
+func (b *peerBench) judgeSecond(registry string, all map[string][]measured) {
 	b.compare("  to crane", all, 1.10, named("crane push"))
 	if registry == "sink" {
 		most := slices.MaxFunc(all[ours], func(a, b measured) int { return a.traffic.Requests - b.traffic.Requests }).traffic.Requests

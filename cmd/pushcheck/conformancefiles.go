@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/pushcheck/pushcheck/conformance"
 	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/scenarios"
 )
 
 // reportFiles are the files that a run of the checks writes.
@@ -59,22 +57,16 @@ func (f *conformanceFlags) readKnown() ([]conformance.KnownDeviation, error) {
 	return known, nil
 }
 
-// parseBytes reads a size such as "100MiB" or "1048576"; "" is 0.
+// parseBytes reads a size above 0 such as "100MiB" or "1048576"; "" is 0.
 func parseBytes(flag, text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	number, shift := text, 0
-	for i, unit := range []string{"KiB", "MiB", "GiB"} {
-		if rest, ok := strings.CutSuffix(text, unit); ok {
-			number, shift = rest, 10*(i+1)
-		}
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-	if err != nil || n <= 0 || n > math.MaxInt64>>shift {
+	n, err := scenarios.ParseSize(text)
+	if err != nil || n == 0 {
 		return 0, usage("", "--%s is a number of bytes such as 1048576 or 64MiB, not %q", flag, text)
 	}
-	return n << shift, nil
+	return n, nil
 }
 
 // asOCI takes what is not on the command line from the variables of the

@@ -56,24 +56,11 @@ func (f proxyFlags) serve(ctx context.Context, o outside) error {
 	if err != nil {
 		return err
 	}
-	log := &exchangeLog{w: o.stdout}
-	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{
-		Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show, Limits: limits(0, f.trace),
-	})
-	if err != nil {
-		return broken("see whether --upstream is right and the registry is there; --listen takes another address of the proxy's own", err)
-	}
-	defer served.Close()
-	remove, err := serveFlags{ca: f.writeCA}.announce(s, served, o)
-	defer remove()
+	own := serveFlags{listen: f.listen, expose: f.expose, seed: f.seed, ca: f.writeCA}
+	hint := "see whether --upstream is right and the registry is there; --listen takes another address of the proxy's own"
+	served, log, err := own.attend(ctx, s, limits(0, f.trace), hint, o)
 	if err != nil {
 		return err
-	}
-	log.open()
-	<-ctx.Done()
-	log.close()
-	if err := served.Close(); err != nil {
-		return broken("", err)
 	}
 	return f.conclude(served, log, o)
 }

@@ -80,29 +80,37 @@ func serve(ctx context.Context, f serveFlags, o outside) error {
 	if err != nil {
 		return usage("", "--max-bytes: %v", err)
 	}
-	log := &exchangeLog{w: o.stdout}
-	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{
-		Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show, Limits: limits(most, ""),
-	})
-	if err != nil {
-		return broken("--listen takes another address, --expose one that other machines can reach", err)
-	}
-	defer served.Close()
-	remove, err := f.announce(s, served, o)
-	defer remove()
+	served, _, err := f.attend(ctx, s, limits(most, ""), "--listen takes another address, --expose one that other machines can reach", o)
 	if err != nil {
 		return err
-	}
-	log.open()
-	<-ctx.Done()
-	log.close()
-	if err := served.Close(); err != nil {
-		return broken("", err)
 	}
 	for _, name := range served.Idle() {
 		fmt.Fprintf(o.stderr, "pushcheck: fault %s never struck\n", name)
 	}
 	return nil
+}
+
+// attend serves a scenario to anybody until ctx ends, and says so. What it returns is
+// closed. hint is how to go on where nothing can be served.
+func (f serveFlags) attend(ctx context.Context, s *scenarios.Scenario, most scenarios.Limits, hint string, o outside) (*scenarios.Served, *exchangeLog, error) {
+	log := &exchangeLog{w: o.stdout}
+	served, err := scenarios.Serve(ctx, s, scenarios.ServeOptions{Listen: f.listen, Expose: f.expose, Seed: f.seed, Observe: log.show, Limits: most})
+	if err != nil {
+		return nil, nil, broken(hint, err)
+	}
+	defer served.Close()
+	remove, err := f.announce(s, served, o)
+	defer remove()
+	if err != nil {
+		return nil, nil, err
+	}
+	log.open()
+	<-ctx.Done()
+	log.close()
+	if err := served.Close(); err != nil {
+		return nil, nil, broken("", err)
+	}
+	return served, log, nil
 }
 
 // load reads the scenario that is named; without one it is empty.

@@ -206,14 +206,7 @@ func (w *oddWriter) shuffle(fields map[string]json.RawMessage) {
 // recased writes the names of headers otherwise, where a registry has that quirk,
 // below all that reads them.
 func recased(r Registry, next http.Handler) http.Handler {
-	for {
-		w, ok := r.(interface{ Unwrap() Registry })
-		if !ok {
-			break
-		}
-		r = w.Unwrap()
-	}
-	v, ok := r.(*V2)
+	v, ok := innermost(r).(*V2)
 	if !ok || v.options.Quirks.HeaderCase == "" {
 		return next
 	}

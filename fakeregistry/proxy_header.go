@@ -145,13 +145,16 @@ func indexFold(text, part string) int {
 // streams reports whether a registry, or what is behind one that is wrapped,
 // answers while it reads.
 func streams(r Registry) bool {
+	_, ok := innermost(r).(*Proxy)
+	return ok
+}
+
+// innermost is a registry without what is wrapped around it.
+func innermost(r Registry) Registry {
 	for {
-		if _, ok := r.(*Proxy); ok {
-			return true
-		}
 		w, ok := r.(interface{ Unwrap() Registry })
 		if !ok {
-			return false
+			return r
 		}
 		r = w.Unwrap()
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 )
@@ -31,9 +30,17 @@ func (p *Probe) foreign(ctx context.Context) (blob, string, error) {
 
 // mountAs asks for a mount from the other repository, with a token.
 func (p *Probe) mountAs(ctx context.Context, token, d string) (*answer, error) {
-	return p.as(ctx, "Bearer "+token, request{
-		method: http.MethodPost, url: uploadsPath(p.Repository) + "?mount=" + url.QueryEscape(d) + "&from=" + url.QueryEscape(p.Other), body: []byte{},
-	})
+	return p.as(ctx, "Bearer "+token, mountOf(p.Repository, d, p.Other))
+}
+
+// mountForeign asks for a mount of a blob that the token may not read.
+func (p *Probe) mountForeign(ctx context.Context) (blob, *answer, error) {
+	b, token, err := p.foreign(ctx)
+	if err != nil {
+		return b, nil, err
+	}
+	a, err := p.mountAs(ctx, token, b.digest.String())
+	return b, a, err
 }
 
 var mount04 = &Check{
@@ -41,20 +48,12 @@ var mount04 = &Check{
 	Doc:   "a mount from where one may not read starts an upload, or says which right is missing",
 	Hurts: "containerd and buildkit: a 403 at a mount ends the whole push",
 	Run: func(ctx context.Context, p *Probe) error {
-		b, token, err := p.foreign(ctx)
+		_, a, err := p.mountForeign(ctx)
 		if err != nil {
 			return err
 		}
-		a, err := p.mountAs(ctx, token, b.digest.String())
-		if err != nil {
-			return err
-		}
-		if a.status == http.StatusUnauthorized {
-			for _, c := range challengesOf(a.header) {
-				if grants(fields(c.params["scope"]), p.Other, "pull") {
-					return &SkipError{Reason: "a mount asks for the right to read its source first", FellBack: true}
-				}
-			}
+		if a.status == http.StatusUnauthorized && grants(a.scopes(), p.Other, "pull") {
+			return &SkipError{Reason: "a mount asks for the right to read its source first", FellBack: true}
 		}
 		if a.status == http.StatusCreated {
 			return nil // mount-07's business
@@ -68,11 +67,7 @@ var mount07 = &Check{
 	Doc:   "a blob cannot be mounted from where one may not read",
 	Hurts: "users of a shared registry: who knows a digest gets the layer",
 	Run: func(ctx context.Context, p *Probe) error {
-		b, token, err := p.foreign(ctx)
-		if err != nil {
-			return err
-		}
-		a, err := p.mountAs(ctx, token, b.digest.String())
+		b, a, err := p.mountForeign(ctx)
 		if err != nil {
 			return err
 		}

@@ -10,12 +10,17 @@ import (
 
 func mountChecks() list { return list{mount01, mount02, mount03, mount05, mount06, mount08, mount09} }
 
-func (p *Probe) mount(ctx context.Context, repository, d, from string) (*answer, error) {
+// mountOf is a request to mount; from may be "".
+func mountOf(repository, d, from string) request {
 	query := "?mount=" + url.QueryEscape(d)
 	if from != "" {
 		query += "&from=" + url.QueryEscape(from)
 	}
-	return p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository) + query, body: []byte{}})
+	return request{method: http.MethodPost, url: uploadsPath(repository) + query, body: []byte{}}
+}
+
+func (p *Probe) mount(ctx context.Context, repository, d, from string) (*answer, error) {
+	return p.send(ctx, mountOf(repository, d, from))
 }
 
 // mountable pushes a blob to the other repository.

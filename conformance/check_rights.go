@@ -93,21 +93,27 @@ var auth11 = &Check{
 	Doc:   "the challenge of a mount names both rights: to push here, and to pull where it comes from",
 	Hurts: "buildkit and containerd: the token lacks the second, and the build fails at a mount",
 	Run: func(ctx context.Context, p *Probe) error {
-		a, err := p.send(ctx, request{
-			method: http.MethodPost, url: uploadsPath(p.Repository) + "?mount=" + p.blob("mounted", 90).digest.String() + "&from=" + url.QueryEscape(p.Other), body: []byte{}, bare: true,
-		})
+		r := mountOf(p.Repository, p.blob("mounted", 90).digest.String(), p.Other)
+		r.bare = true
+		a, err := p.send(ctx, r)
 		if err = first(err, a.wantIf(err, http.StatusUnauthorized)); err != nil {
 			return err
 		}
-		var scopes []string
-		for _, c := range challengesOf(a.header) {
-			scopes = append(scopes, strings.Fields(c.params["scope"])...)
-		}
+		scopes := a.scopes()
 		if !grants(scopes, p.Repository, "push") || !grants(scopes, p.Other, "pull") {
 			return a.violation("a scope to push to "+p.Repository+" and one to pull from "+p.Other, quoteOr(strings.Join(scopes, " ")))
 		}
 		return nil
 	},
+}
+
+// scopes are what the challenges of an answer ask for.
+func (a *answer) scopes() []string {
+	var scopes []string
+	for _, c := range challengesOf(a.header) {
+		scopes = append(scopes, strings.Fields(c.params["scope"])...)
+	}
+	return scopes
 }
 
 // grants reports whether one of some scopes holds an action on a repository.

@@ -1,9 +1,6 @@
 package conformance
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // count is "one byte" or "12 bytes".
 func count(n int, noun string) string {
@@ -23,6 +20,3 @@ func quoteOr(s string) string {
 
 // span is the Content-Range of bytes from one on up to before another.
 func span(from, to int) string { return strconv.Itoa(from) + "-" + strconv.Itoa(to-1) }
-
-// fields are the words of a text.
-func fields(s string) []string { return strings.Fields(s) }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -260,12 +259,4 @@ func (p *Probe) crawl(ctx context.Context, conn net.Conn, head string, body []by
 		sent += len(piece)
 	}
 	return sent, nil
-}
-
-// told says what a raw status was, in words.
-func told(status int) string {
-	if status == 0 {
-		return "no answer"
-	}
-	return strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status)))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -193,13 +192,10 @@ var lim04 = &Check{
 		seen := map[string]int{}
 		var last *answer
 		err = p.walk(ctx, tagsPath(p.Repository, ""), func(a *answer) error {
-			var l tagList
 			last = a
-			if err := a.want(http.StatusOK); err != nil {
+			l, err := a.tags()
+			if err != nil {
 				return err
-			}
-			if json.Unmarshal(a.body, &l) != nil {
-				return a.violation("a list of tags", excerpt(a.body))
 			}
 			for _, tag := range l.Tags {
 				seen[tag]++

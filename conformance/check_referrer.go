@@ -50,7 +50,7 @@ func (p *Probe) referrers(ctx context.Context, repository string, d digest.Diges
 			Manifests []descriptor `json:"manifests"`
 		}
 		if json.Unmarshal(a.body, &list) != nil {
-			return a.violation("an index", quoteOr(string(a.body[:min(len(a.body), 60)])))
+			return a.violation("an index", excerpt(a.body))
 		}
 		all, last = append(all, list.Manifests...), a
 		return nil

@@ -26,9 +26,20 @@ func (p *Probe) tags(ctx context.Context, repository, query string) (tagList, *a
 	}
 	var l tagList
 	if err := json.Unmarshal(a.body, &l); err != nil {
-		return l, a, a.violation(`JSON such as {"name": …, "tags": […]}`, quoteOr(string(a.body[:min(len(a.body), 60)])))
+		return l, a, a.violation(`JSON such as {"name": …, "tags": […]}`, excerpt(a.body))
 	}
 	return l, a, nil
+}
+
+// tags is the list of tags that an answer holds.
+func (a *answer) tags() (l tagList, err error) {
+	if err := a.want(http.StatusOK); err != nil {
+		return l, err
+	}
+	if json.Unmarshal(a.body, &l) != nil {
+		return l, a.violation("a list of tags", excerpt(a.body))
+	}
+	return l, nil
 }
 
 // fiveTags are tags in their order, of which some would sort otherwise as numbers
@@ -208,7 +219,7 @@ var tag17 = &Check{
 		}
 		var l struct{ Repositories *[]string }
 		if json.Unmarshal(a.body, &l) != nil || l.Repositories == nil {
-			return a.violation(`JSON such as {"repositories": […]}`, quoteOr(string(a.body[:min(len(a.body), 60)])))
+			return a.violation(`JSON such as {"repositories": […]}`, excerpt(a.body))
 		}
 		return nil
 	},
@@ -327,12 +338,9 @@ var tag06 = &Check{
 		var seen []string
 		var last *answer
 		err := p.walk(ctx, tagsPath(p.Repository, "?n=2"), func(a *answer) error {
-			var l tagList
-			if err := a.want(http.StatusOK); err != nil {
+			l, err := a.tags()
+			if err != nil {
 				return err
-			}
-			if json.Unmarshal(a.body, &l) != nil {
-				return a.violation("a list of tags", quoteOr(string(a.body[:min(len(a.body), 60)])))
 			}
 			if last == nil && len(l.Tags) < len(tags) {
 				if a.header.Get("Link") == "" {

@@ -49,6 +49,14 @@ func (p *Probe) hear(conn net.Conn) (int, error) {
 	return resp.StatusCode, nil
 }
 
+// told says what a raw status was, in words.
+func told(status int) string {
+	if status == 0 {
+		return "no answer"
+	}
+	return strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status)))
+}
+
 // cutWait is how long a registry may take to notice that a body will not go on.
 const cutWait = 2 * time.Second
 

@@ -18,5 +18,8 @@ func quoteOr(s string) string {
 	return strconv.Quote(s)
 }
 
+// excerpt is the beginning of a body, in quotes.
+func excerpt(b []byte) string { return quoteOr(string(b[:min(len(b), 60)])) }
+
 // span is the Content-Range of bytes from one on up to before another.
 func span(from, to int) string { return strconv.Itoa(from) + "-" + strconv.Itoa(to-1) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -49,9 +48,7 @@ func writeHTML(name string, p *tables.Page) error {
 	if err != nil {
 		return broken("--html takes a file in a folder that exists", err)
 	}
-	buffered := bufio.NewWriter(file)
-	err = p.WriteHTML(buffered)
-	return broken2(errors.Join(err, buffered.Flush(), file.Close()))
+	return broken2(errors.Join(p.WriteHTML(file), file.Close()))
 }
 
 // writable says, before a long run, that the page could not be written after it.

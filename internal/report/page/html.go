@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bufio"
 	"crypto/sha256"
 	_ "embed" // the parts of the page
 	"encoding/base64"
@@ -44,7 +45,11 @@ func (p *Page) WriteHTML(w io.Writer) error {
 	for i, t := range p.Tables {
 		v.Views = append(v.Views, p.tableView(i, t))
 	}
-	return layout().Execute(w, v)
+	buffered := bufio.NewWriter(w)
+	if err := layout().Execute(buffered, v); err != nil {
+		return err
+	}
+	return buffered.Flush()
 }
 
 // sourceDigest is a text as a content security policy names it (CSP Level 3,

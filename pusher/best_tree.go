@@ -12,17 +12,10 @@ import (
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
-// The media types of indexes.
-const mediaList = "application/vnd.docker.distribution.manifest.list.v2+json"
-
-func isIndex(mediaType string) bool {
-	return mediaType == v1.MediaTypeImageIndex || mediaType == mediaList
-}
-
 // isManifest tells whether a media type is one that goes to /manifests/. What says
 // nothing is taken for a manifest.
 func isManifest(mediaType string) bool {
-	return mediaType == "" || isIndex(mediaType) || mediaType == v1.MediaTypeImageManifest || mediaType == mediaSchema2 ||
+	return mediaType == "" || image.IsIndex(mediaType) || mediaType == v1.MediaTypeImageManifest || mediaType == mediaSchema2 ||
 		mediaType == "application/vnd.oci.artifact.manifest.v1+json"
 }
 
@@ -45,12 +38,6 @@ type storedDocument struct {
 type part struct {
 	v1.Descriptor
 	image *bestImage // nil when the store has it not, or not all of it
-}
-
-// statement tells whether it is about an image and none itself, as an attestation is.
-func (p part) statement() bool {
-	return p.Annotations["vnd.docker.reference.type"] != "" ||
-		p.Platform != nil && p.Platform.OS == "unknown" && p.Platform.Architecture == "unknown"
 }
 
 // platform is what an image is for, as the index says, or else as its config does.
@@ -206,8 +193,8 @@ func (i *bestImage) images() []part {
 	var list []part
 	for _, p := range i.parts {
 		switch {
-		case p.statement():
-		case p.image != nil && isIndex(p.image.manifest.mediaType):
+		case image.IsAttestation(p.Descriptor):
+		case p.image != nil && image.IsIndex(p.image.manifest.mediaType):
 			list = append(list, p.image.images()...)
 		default:
 			list = append(list, p)

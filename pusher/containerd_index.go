@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // An AuxDescriptor is how docker 28 writes a descriptor in an aux object.
@@ -44,7 +46,7 @@ func (p *c8dPush) whole(tag string, target *bestImage) (*bestImage, error) {
 		return target, nil
 	}
 	notFound := localError{text: fmt.Sprintf("content digest %s: not found", missing), cause: errMissingContent}
-	if !isIndex(target.manifest.mediaType) || p.job.platform != nil {
+	if !image.IsIndex(target.manifest.mediaType) || p.job.platform != nil {
 		p.job.Report(Event{Aux: ContentMissing{ContentMissing: true, Desc: auxDescriptor(target.manifest)}})
 		return nil, notFound
 	}
@@ -95,7 +97,7 @@ func (p *c8dPush) sendAll(ctx context.Context, tag string, target *bestImage) er
 	target.each(func(img *bestImage) {
 		switch {
 		case img == target:
-		case isIndex(img.manifest.mediaType):
+		case image.IsIndex(img.manifest.mediaType):
 			indexes = append(indexes, img)
 		default:
 			manifests = append(manifests, img)
@@ -113,7 +115,7 @@ func (p *c8dPush) sendAll(ctx context.Context, tag string, target *bestImage) er
 		}
 	}
 	if err := p.manifest(ctx, tag, target.manifest); err != nil {
-		if isIndex(target.manifest.mediaType) {
+		if image.IsIndex(target.manifest.mediaType) {
 			return indexRefused(err)
 		}
 		return err

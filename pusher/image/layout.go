@@ -163,9 +163,9 @@ func (l *layoutLoad) pick(images []layoutImage, ref refName) error {
 // collect lists the image manifests that a descriptor leads to.
 func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *[]candidate) error {
 	d := c.descriptor
-	if !isIndex(d.MediaType) {
+	if !IsIndex(d.MediaType) {
 		blob := !c.direct && d.MediaType != "" && !namesContent(d.MediaType) // a cache of buildkit lists its layers so
-		if !isAttestation(d) && !blob {
+		if !IsAttestation(d) && !blob {
 			*into = append(*into, c)
 		}
 		return nil
@@ -203,8 +203,9 @@ func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *
 	return nil
 }
 
-// isAttestation tells whether an index lists a statement about an image beside it.
-func isAttestation(d v1.Descriptor) bool {
+// IsAttestation tells whether what an index lists is a statement about an image beside
+// it, and none itself.
+func IsAttestation(d v1.Descriptor) bool {
 	return d.Annotations["vnd.docker.reference.type"] != "" ||
 		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
 }

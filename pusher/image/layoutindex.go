@@ -96,6 +96,7 @@ func namesContent(mediaType string) bool {
 	}, mediaType)
 }
 
-func isIndex(mediaType string) bool {
+// IsIndex tells whether a media type is that of an OCI index or a docker manifest list.
+func IsIndex(mediaType string) bool {
 	return mediaType == mediaOCIIndex || mediaType == mediaDockerIndex
 }

@@ -3,13 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pushcheck/pushcheck/internal/report"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
@@ -51,7 +50,7 @@ func newList(o outside) *cobra.Command {
 				if l.Skip != "" {
 					more += " (skipped: " + l.Skip + ")"
 				}
-				fmt.Fprintf(table, "%s\t%s\n", visible(l.ID), visible(l.Title+more))
+				fmt.Fprintf(table, "%s\t%s\n", report.Visible(l.ID), report.Visible(l.Title+more))
 			}
 			return table.Flush()
 		},
@@ -60,21 +59,6 @@ func newList(o outside) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios)
 	return cmd
-}
-
-// visible is text of a file with what would move a terminal's cursor, or change its
-// colours, written as an escape.
-func visible(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
 }
 
 func listJSON(o outside, list []*scenarios.Scenario) error {

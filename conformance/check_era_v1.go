@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
@@ -46,11 +45,7 @@ func (p *Probe) arrivedV1(ctx context.Context, d pushed) error {
 	if err = first(err, a.wantIf(err, http.StatusOK)); err != nil {
 		return err
 	}
-	token := a.header.Get("X-Docker-Token")
-	if token != "" {
-		p.keys.keep(token)
-		token = "Token " + strings.TrimPrefix(token, "Token ")
-	}
+	token := p.tokenV1(a)
 	get := func(path string, into any) (*answer, error) {
 		a, err := p.asUnless(ctx, token, request{method: http.MethodGet, url: path})
 		if err = first(err, a.wantIf(err, http.StatusOK)); err == nil && into != nil && json.Unmarshal(a.body, into) != nil {

@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,12 +37,17 @@ func (p *Probe) index(ctx context.Context, images string) (*answer, string, erro
 	if err != nil {
 		return a, "", err
 	}
+	return a, p.tokenV1(a), nil
+}
+
+// tokenV1 is the Authorization that V1's index gave; "" where it gave none.
+func (p *Probe) tokenV1(a *answer) string {
 	token := a.header.Get("X-Docker-Token")
-	if token != "" {
-		p.keys.keep(token)
-		token = "Token " + strings.TrimPrefix(token, "Token ")
+	if token == "" {
+		return ""
 	}
-	return a, token, nil
+	p.keys.keep(token)
+	return "Token " + strings.TrimPrefix(token, "Token ")
 }
 
 var v102 = &Check{
@@ -77,13 +80,7 @@ func (p *Probe) v1Image() (id string, doc, layer []byte) {
 	sum := sha256.Sum256(p.blob("image", 40).data)
 	id = hex.EncodeToString(sum[:])
 	doc = []byte(`{"id":"` + id + `","created":"2015-10-12T12:00:00Z","architecture":"amd64","os":"linux"}`)
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	content := p.blob("file", 100).data
-	_ = w.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: int64(len(content))}) // a buffer takes all
-	_, _ = w.Write(content)
-	_ = w.Close()
-	return id, doc, b.Bytes()
+	return id, doc, oneFile(p.blob("file", 100).data)
 }
 
 var v103 = &Check{

@@ -107,7 +107,7 @@ func (p *Probe) adopt(other *Probe) {
 }
 
 var eraBadLineDocker28 = &Check{
-	ID: "era-bad-line-docker-28", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: usedByAll(man01, chunk01, chunk02, chunk03, chunk10, chunk13, chunk19),
+	ID: "era-bad-line-docker-28", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono02}, Uses: usedByDocker(man01),
 	Doc:   "an image that docker 28 pushes arrives though an upload breaks in the middle: it begins the layer anew",
 	Hurts: "docker, all since 1.10, which try a layer again five times",
 	Run: overBadLine(pusher.Docker28, dockerImage, 4,

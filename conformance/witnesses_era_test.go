@@ -36,9 +36,9 @@ func eraWitnesses() []witness {
 				a.set(200, a.Body.String()[:10_000])
 			}
 		}, wire.OpBlobGet)},
-		// What has no tag of its own is not shown.
 		{id: "era-bad-line-docker-28", wrap: lockedByCut("era-bad-line-docker-28"), slow: true}, // docker waits five seconds
 		{id: "era-bad-line-best", wrap: lockedByCut("era-bad-line-best")},
+		// What has no tag of its own is not shown.
 		{id: "era-best", wrap: instead(within("era-best", wire.OpManifestGet, func(r *http.Request) bool {
 			return strings.Contains(r.URL.Path, "/manifests/sha256:")
 		}), 404, "")},

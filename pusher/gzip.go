@@ -7,13 +7,15 @@ import (
 	"io"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/gzips"
 )
 
 // A gzipReader compresses what it reads, with the memory of a few blocks, and
 // hashes the result (P-367).
 type gzipReader struct {
 	in   io.Reader
-	zip  *gzip.Writer
+	zip  *gzip.Writer // nil once all of in was read
 	out  bytes.Buffer // compressed and not yet read
 	sum  hash.Hash
 	part []byte
@@ -22,7 +24,7 @@ type gzipReader struct {
 
 func newGzipReader(in io.Reader) *gzipReader {
 	r := &gzipReader{in: in, sum: digest.SHA256.Hash(), part: make([]byte, copyBuffer)}
-	r.zip = gzip.NewWriter(io.MultiWriter(&r.out, r.sum))
+	r.zip = gzips.Writer(io.MultiWriter(&r.out, r.sum))
 	return r
 }
 
@@ -34,6 +36,8 @@ func (r *gzipReader) Read(p []byte) (int, error) {
 		_, _ = r.zip.Write(r.part[:n]) // a buffer and a hash take everything
 		if r.err == io.EOF {           //nolint:errorlint // io.Reader's contract
 			_ = r.zip.Close()
+			gzips.Return(r.zip)
+			r.zip = nil
 		}
 	}
 	if r.out.Len() == 0 {

@@ -161,14 +161,9 @@ func (d *decoder) checkRequired(root *node, s *Scenario) {
 		d.fail(root.at, "", "there are both push and steps; put the push into the steps")
 	case !has("push") && !has("steps"):
 		d.fail(root.at, "", `nothing happens: there is neither "push:" nor "steps:"`)
-	case s.Steps != nil && !pushes(s):
+	case s.Steps != nil && lastPush(s) < 0:
 		d.fail(root.at, "", "no step pushes")
 	}
-}
-
-// pushes reports whether a step pushes, or begins to.
-func pushes(s *Scenario) bool {
-	return slices.ContainsFunc(s.Steps, func(t Step) bool { return t.Verb != VerbDelete && t.Verb != VerbRestart && t.Verb != VerbWait })
 }
 
 // caseKeys are the keys that a case may replace.

@@ -161,15 +161,19 @@ func (w *world) pushNow(ctx context.Context, local, tag string, step Step, p *se
 	return result, err
 }
 
-// lastPush is the index of the last step that pushes.
+// lastPush is the index of the last step that pushes; -1 for none.
 func lastPush(s *Scenario) int {
-	last := -1
-	for i, t := range s.Steps {
-		if t.Verb == "" || t.Verb == VerbPush || t.Verb == VerbCancel {
-			last = i
+	for i, t := range slices.Backward(s.Steps) {
+		if t.pushes() {
+			return i
 		}
 	}
-	return last
+	return -1
+}
+
+// pushes reports whether a step is a push, one that is cancelled too.
+func (t Step) pushes() bool {
+	return t.Verb != VerbDelete && t.Verb != VerbRestart && t.Verb != VerbWait
 }
 
 // tagLocally fills the local map as the scenario wants it.

@@ -21,7 +21,7 @@ func Validate(s *Scenario) error {
 	if s.Title == "" {
 		problems = append(problems, Problem{Message: s.ID + ": there is no title, the sentence that is true when it passes"})
 	}
-	if !pushes(s) {
+	if lastPush(s) < 0 {
 		problems = append(problems, Problem{Message: s.ID + ": no step pushes"})
 	}
 	if len(problems) > 0 {

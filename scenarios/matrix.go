@@ -107,6 +107,15 @@ func bare(id string) string {
 	return before
 }
 
+// grouped parts an ID into its folder, "" for none, and the rest.
+func grouped(id string) (group, name string) {
+	group, name, found := strings.Cut(id, "/")
+	if !found {
+		return "", id
+	}
+	return group, name
+}
+
 // Verdict is how one result is told in a matrix; "" where there is none.
 func (m *Matrix) Verdict(row, column int) string {
 	res := m.Results[row][column]
@@ -145,11 +154,7 @@ func (m *Matrix) Page(command string) *page.Page {
 		t.Columns = append(t.Columns, page.Head{Name: c})
 	}
 	for i, s := range m.Scenarios {
-		id := bare(s.ID)
-		group, name, found := strings.Cut(id, "/")
-		if !found {
-			group, name = "", id
-		}
+		group, name := grouped(bare(s.ID))
 		row := page.Row{Group: group, Head: page.Head{Name: name, Detail: s.Title}}
 		for j := range m.Clients {
 			row.Cells = append(row.Cells, m.cell(i, j))
@@ -210,10 +215,7 @@ func RunPage(results []Result, list []*Scenario, command string) *page.Page {
 		files[s.ID] = s
 	}
 	for _, res := range results {
-		group, name, found := strings.Cut(res.ID, "/")
-		if !found {
-			group, name = "", res.ID
-		}
+		group, name := grouped(res.ID)
 		e := &page.Evidence{Result: res}
 		if s := files[res.ID]; s != nil {
 			e.File, e.Text = fileOf(s), textOf(s)

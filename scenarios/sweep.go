@@ -96,9 +96,6 @@ type SweepCell struct {
 	Name, Text string
 }
 
-// Because says in a sentence what happened.
-func (c *SweepCell) Because() string { return c.summary() }
-
 // A SweepReport is what a sweep found.
 type SweepReport struct {
 	Sweep  Sweep

@@ -63,7 +63,7 @@ func (c *SweepCell) cell() page.Cell {
 	if c == nil {
 		return page.Cell{}
 	}
-	one := page.Cell{Verdict: c.Verdict, Summary: c.summary()}
+	one := page.Cell{Verdict: c.Verdict, Summary: c.Because()}
 	if c.Verdict == SweepRecovered {
 		one.Count = "+" + strconv.Itoa(c.Extra)
 	}
@@ -76,8 +76,8 @@ func (c *SweepCell) cell() page.Cell {
 	return one
 }
 
-// summary says in a sentence what happened.
-func (c *SweepCell) summary() string {
+// Because says in a sentence what happened; "" where nothing struck.
+func (c *SweepCell) Because() string {
 	text := c.Result.Scrubbed().Ending
 	switch c.Verdict {
 	case SweepBroken, SweepUnknown, SweepSkipped:

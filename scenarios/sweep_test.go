@@ -27,13 +27,12 @@ func TestSweep(t *testing.T) {
 	}
 	got := map[string]string{}
 	for i, k := range rep.Faults {
-		for j, c := range rep.Cells[i] {
+		for _, c := range rep.Cells[i] {
 			verdict := "-"
 			if c != nil {
 				verdict = c.Verdict
 			}
 			got[k.Name] += " " + verdict
-			_ = j
 		}
 	}
 	for fault, want := range map[string]string{

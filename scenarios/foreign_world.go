@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -35,14 +34,10 @@ type foreignRun struct {
 // newForeignWorld builds a world for a client of somebody else: on real time, over
 // real sockets, without a pusher of ours. The caller closes it, also after an error.
 func newForeignWorld(ctx context.Context, s *Scenario, seed uint64, dir string, r *Runner, o observer) (*world, error) {
-	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), served: clock.Real(), dir: dir, log: &logBuffer{}, observer: o}
-	w.working = w.clock.Work()
+	w := emptyWorld(s, seed, dir)
+	w.served, w.observer = clock.Real(), o
 	if err := w.images(ctx); err != nil {
 		return w, fmt.Errorf("image: %w", err)
-	}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if r.Log != nil {
-		log = slog.New(slog.NewMultiHandler(log.Handler(), r.Log.Handler()))
 	}
 	w.epoch = w.served.Now()
 	config := func(host int, c *fakeregistry.Config) {
@@ -52,7 +47,7 @@ func newForeignWorld(ctx context.Context, s *Scenario, seed uint64, dir string, 
 			r.changes.config(host, c)
 		}
 	}
-	if err := w.start(log, changes{registry: r.changes.registry, config: config}); err != nil {
+	if err := w.start(w.logger(r.Log), changes{registry: r.changes.registry, config: config}); err != nil {
 		return w, err
 	}
 	w.recorder = w.hosts[0].server.Recorder()

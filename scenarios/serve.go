@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -74,8 +73,8 @@ func Serve(ctx context.Context, s *Scenario, o ServeOptions) (*Served, error) {
 	if seed == 0 {
 		seed = max(s.Seed, 1)
 	}
-	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), served: clock.Real(), dir: dir, log: &logBuffer{}}
-	w.working = w.clock.Work()
+	w := emptyWorld(s, seed, dir)
+	w.served = clock.Real()
 	configure := func(host int, c *fakeregistry.Config) {
 		c.Limits = o.Limits
 		if host == 0 {

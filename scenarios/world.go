@@ -75,10 +75,16 @@ type changes struct {
 	mistake  mistake
 }
 
-// newWorld builds a world below dir. The caller closes it, also after an error.
-func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *slog.Logger, c changes) (*world, error) {
+// emptyWorld is a world in which nothing is yet, with the runner at work on its clock.
+func emptyWorld(s *Scenario, seed uint64, dir string) *world {
 	w := &world{s: s, seed: seed, clock: clock.NewVirtual(time.Time{}), dir: dir, log: &logBuffer{}}
 	w.working = w.clock.Work()
+	return w
+}
+
+// newWorld builds a world below dir. The caller closes it, also after an error.
+func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *slog.Logger, c changes) (*world, error) {
+	w := emptyWorld(s, seed, dir)
 	if external(s) {
 		w.realTime()
 	}
@@ -93,10 +99,7 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 	if err := w.images(ctx); err != nil {
 		return w, fmt.Errorf("image: %w", err)
 	}
-	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if log != nil {
-		logger = slog.New(slog.NewMultiHandler(logger.Handler(), log.Handler()))
-	}
+	logger := w.logger(log)
 	if err := w.start(logger, c); err != nil {
 		return w, err
 	}
@@ -105,6 +108,15 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 		w.recorder.Before(turns{w.clock, w.contents}.wait)
 	}
 	return w, w.connect(logger, c.mistake.through)
+}
+
+// logger writes what the world logs into its own log, and to another; nil for none.
+func (w *world) logger(also *slog.Logger) *slog.Logger {
+	own := slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	if also == nil {
+		return slog.New(own)
+	}
+	return slog.New(slog.NewMultiHandler(own, also.Handler()))
 }
 
 // images fills the local store.

@@ -23,7 +23,8 @@ type c8dHost struct {
 
 	mu    sync.Mutex // guards everything below
 	spoke bool       // something was answered
-	// handlers answer the challenges that were seen last; nil before the first.
+	// handler answers the challenge that was seen last, which has params; nil before
+	// the first.
 	handler authHandler
 	params  map[string]string
 }
@@ -167,8 +168,8 @@ func (h *c8dHost) refusal(resp *http.Response) error {
 		}
 		return list
 	}
-	text := fmt.Sprintf("failed commit on ref %q: unexpected status from %s request to %s: %s", "blob", resp.Request.Method, resp.Request.URL.Redacted(), resp.Status)
-	return &StatusError{Code: resp.StatusCode, Status: resp.Status, text: strings.Replace(text, `failed commit on ref "blob": `, "", 1)}
+	text := fmt.Sprintf("unexpected status from %s request to %s: %s", resp.Request.Method, resp.Request.URL.Redacted(), resp.Status)
+	return &StatusError{Code: resp.StatusCode, Status: resp.Status, text: text}
 }
 
 // bytesBody is a small body that can be sent again.

@@ -33,7 +33,7 @@ that was skipped would have shown.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := chosen.load(args, o)
 			if err != nil {
-				return mistyped(args, err)
+				return mistyped(args, err, o)
 			}
 			whole := len(args)+len(chosen.names)+len(chosen.labels) == 0 && chosen.run == "" && chosen.skip == ""
 			return cover(cmd.Context(), list, whole, o)

@@ -71,7 +71,7 @@ func runMatrix(ctx context.Context, args []string, f matrixFlags, o outside) err
 	}
 	list, err := f.load(args, o)
 	if err != nil {
-		return mistyped(args, err)
+		return mistyped(args, err, o)
 	}
 	clients := f.pushers
 	if len(clients) == 0 {

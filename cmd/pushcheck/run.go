@@ -159,11 +159,14 @@ func runScenarios(ctx context.Context, args []string, f runFlags, o outside) err
 
 // mistyped turns "no such scenario" into "no such command" where that is more
 // likely what somebody meant.
-func mistyped(args []string, err error) error {
+func mistyped(args []string, err error, o outside) error {
 	if exit := new(exitError); len(args) == 0 || strings.ContainsAny(args[0], "./") || !errors.As(err, &exit) || exit.code != scenarios.ExitNothing {
 		return err
 	}
-	commands := []string{"run", "list", "lint", "explain", "push", "serve", "version", "completion", "help"}
+	commands := []string{"help"}
+	for _, c := range newRoot(o).Commands() {
+		commands = append(commands, c.Name())
+	}
 	if near := scenarios.Nearest(args[0], commands); near != "" {
 		return usage("pushcheck --help lists the commands, pushcheck list the scenarios", "there is no command or scenario %q; did you mean %s?", args[0], near)
 	}
@@ -242,7 +245,7 @@ func (f runFlags) loadAs(args []string, o outside) ([]*scenarios.Scenario, error
 	}
 	list, err := f.load(args, o)
 	if err != nil {
-		return nil, mistyped(args, err)
+		return nil, mistyped(args, err, o)
 	}
 	return f.as(list)
 }

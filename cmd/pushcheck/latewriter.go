@@ -19,8 +19,8 @@ type lateWriter struct {
 	text []byte     // not written yet
 }
 
-// Write implements io.Writer. An error of the writer below is nobody's: whoever read
-// this went away, which changes nothing about a push.
+// Write implements io.Writer. An error of the writer below changes nothing about a
+// push: what main gives commands to write to remembers it, and run tells it in the end.
 func (l *lateWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -102,24 +102,26 @@ func Ornery(seed uint64, names ...string) (Quirks, error) {
 		}
 	}
 	for i, o := range OddityList() {
-		if chance, chosen := draw(seed, i); slices.Contains(names, o.Name) || len(names) == 0 && chosen {
+		if chance, chosen := o.draw(seed, i, names); chosen {
 			o.set(&q, chance)
 		}
 	}
 	return q, nil
 }
 
-// draw is the chance of oddity i, and whether the seed chooses it.
-func draw(seed uint64, i int) (chance *rand.Rand, chosen bool) {
+// draw is the chance of the oddity, number i of the list, and whether it is chosen: by
+// name, or by the seed where there are no names.
+func (o Oddity) draw(seed uint64, i int, names []string) (chance *rand.Rand, chosen bool) {
 	chance = rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // chance that must repeat
-	return chance, chance.IntN(2) == 0
+	chosen = chance.IntN(2) == 0
+	return chance, slices.Contains(names, o.Name) || len(names) == 0 && chosen
 }
 
 // Oddities are those that Ornery turns on for a seed and names.
 func Oddities(seed uint64, names ...string) []Oddity {
 	var list []Oddity
 	for i, o := range OddityList() {
-		if _, chosen := draw(seed, i); slices.Contains(names, o.Name) || len(names) == 0 && chosen {
+		if _, chosen := o.draw(seed, i, names); chosen {
 			list = append(list, o)
 		}
 	}

@@ -55,6 +55,18 @@ func (s *session) closed(ctx context.Context, b blob, last []byte, headers ...st
 	return s.p.readable(ctx, blobPath(s.p.Repository, b.digest), b)
 }
 
+// inThree uploads a blob in two chunks of a size and a closing PUT with the rest, and
+// reads it back.
+func (s *session) inThree(ctx context.Context, b blob, size int) error {
+	for at := 0; at < 2*size; at += size {
+		a, err := s.chunk(ctx, b.data[at:at+size])
+		if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
+			return err
+		}
+	}
+	return s.closed(ctx, b, b.data[2*size:])
+}
+
 var chunk01 = &Check{
 	ID: "chunk-01", Level: Must, Spec: "chunked upload", Requires: list{mono02},
 	Doc:   "PATCH of the first chunk answers 202",

@@ -167,39 +167,12 @@ var res07 = &Check{
 
 // hop uploads a blob, each request over a connection of its own.
 func (p *Probe) hop(ctx context.Context, via http.RoundTripper, name string) error {
-	a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, via: via})
-	if err = of("mono-01", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+	s, err := p.startVia(ctx, p.Repository, via)
+	if err != nil {
 		return err
-	}
-	s := &session{p: p}
-	if err := s.moved(a); err != nil {
-		return of("mono-02", err)
 	}
 	size := s.chunkSize()
-	b := p.blob(name, 2*size+40)
-	for at := 0; at < 2*size; at += size {
-		a, err := s.send(ctx, request{
-			method: http.MethodPatch, url: s.location, body: b.data[at : at+size], via: via,
-			header: header("Content-Type", "application/octet-stream", "Content-Range", span(at, at+size)),
-		})
-		if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
-			return err
-		}
-		if a.header.Get("Location") != "" {
-			if err := s.moved(a); err != nil {
-				return err
-			}
-		}
-	}
-	a, err = s.send(ctx, request{
-		method: http.MethodPut, url: withDigest(s.location, b.digest.String()), body: b.data[2*size:], via: via,
-		header: header("Content-Type", "application/octet-stream", "Content-Range", span(2*size, len(b.data))),
-	})
-	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
-		return err
-	}
-	p.remember(blobPath(p.Repository, b.digest))
-	return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+	return s.inThree(ctx, p.blob(name, 2*size+40), size)
 }
 
 var res10 = &Check{

@@ -78,7 +78,7 @@ var chunk16 = &Check{
 				}
 			}
 			p.note("smallest chunk", said+" bytes")
-			if err := p.minimal(ctx, s, size); err != nil {
+			if err := s.inThree(ctx, p.blob("minimal", 2*size+1), size); err != nil {
 				return err
 			}
 		} else {
@@ -86,18 +86,6 @@ var chunk16 = &Check{
 		}
 		return p.largest(ctx)
 	},
-}
-
-// minimal uploads two chunks of the smallest size, and a last one of a byte.
-func (p *Probe) minimal(ctx context.Context, s *session, size int) error {
-	b := p.blob("minimal", 2*size+1)
-	for at := 0; at < 2*size; at += size {
-		a, err := s.chunk(ctx, b.data[at:at+size])
-		if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
-			return err
-		}
-	}
-	return s.closed(ctx, b, b.data[2*size:], "Content-Range", span(2*size, len(b.data)))
 }
 
 // largest finds the largest chunk, by doubling.

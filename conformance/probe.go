@@ -209,15 +209,21 @@ type session struct {
 	location string
 	size     int // bytes sent so far
 	besides  []*answer
+	via      http.RoundTripper // sends its requests in place of the target's transport; nil is that
 }
 
 // start starts an upload session, as the set-up of a check.
 func (p *Probe) start(ctx context.Context, repository string) (*session, error) {
-	a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}})
+	return p.startVia(ctx, repository, nil)
+}
+
+// startVia does the same over a transport, as all that comes after in the session.
+func (p *Probe) startVia(ctx context.Context, repository string, via http.RoundTripper) (*session, error) {
+	a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(repository), body: []byte{}, via: via})
 	if err = of("mono-01", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
 		return nil, err
 	}
-	s := &session{p: p}
+	s := &session{p: p, via: via}
 	return s, of("mono-02", s.moved(a))
 }
 
@@ -268,6 +274,9 @@ func (s *session) patch(ctx context.Context, data []byte, contentRange string) (
 // send sends a request to the session, and remembers it.
 func (s *session) send(ctx context.Context, r request) (*answer, error) {
 	r.after, r.besides = s.last, slices.Clone(s.besides)
+	if r.via == nil {
+		r.via = s.via
+	}
 	a, err := s.p.send(ctx, r)
 	s.besides = append(s.besides, a)
 	return a, err

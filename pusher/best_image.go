@@ -50,7 +50,7 @@ func openBestImage(ctx context.Context, job *Job, tag string) (*bestImage, error
 		}
 		return root.pick(job, tag)
 	}
-	if err := job.checkPlatform(tag); err != nil {
+	if err := job.checkPlatform(tag, job.Tags[tag]); err != nil {
 		return nil, err
 	}
 	origin, err := job.Images.Origin(job.Name.Local, tag)

@@ -58,15 +58,15 @@ func PlatformMatches(want v1.Platform, written string) bool {
 	return err == nil && platforms.OnlyStrict(want).Match(got)
 }
 
-// checkPlatform looks whether an image out of a graph is for the platform that was
-// asked for: a graph has an image for one platform alone.
+// checkPlatform looks whether an image out of a graph, by its tag and its top layer, is
+// for the platform that was asked for: a graph has an image for one platform alone.
 //
 // Errors: *PlatformError.
-func (j *Job) checkPlatform(tag string) error {
+func (j *Job) checkPlatform(tag, id string) error {
 	if j.platform == nil {
 		return nil
 	}
-	origins, err := j.Images.Origins(j.Tags[tag])
+	origins, err := j.Images.Origins(id)
 	if err != nil {
 		return err
 	}
@@ -88,11 +88,11 @@ func (j *Job) lookPlatform() error {
 		return nil
 	}
 	tags, err := j.Images.Tags(j.Name.Local)
-	if _, ok := tags[j.Tag]; err != nil || !ok {
+	id, ok := tags[j.Tag]
+	if err != nil || !ok {
 		return nil //nolint:nilerr // the push itself says so, in its own words
 	}
-	j.Tags = tags
-	return j.checkPlatform(j.Tag)
+	return j.checkPlatform(j.Tag, id)
 }
 
 // usualPlatform is that of an image which says none.

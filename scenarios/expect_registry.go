@@ -97,14 +97,7 @@ func nameOf(t tagState) string {
 // isImage says why a tag is not the scenario's image, or a chain of its lower
 // layers when top names one; "" when it is.
 func isImage(t tagState, c *contents, top string) string {
-	layers := c.layers
-	if top != "" {
-		for i, l := range layers {
-			if l.name == top {
-				layers = layers[:i+1]
-			}
-		}
-	}
+	layers := c.upTo(top)
 	if t.format == "v1" || t.image != "" {
 		return sameIDs(t.images, layers)
 	}

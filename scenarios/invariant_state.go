@@ -205,16 +205,15 @@ func (p *seenPush) needed(tag string) []content {
 	if p.top(tag) == "" && p.contents.below != nil {
 		return p.contents.below
 	}
-	return p.chain(tag)
+	return p.contents.upTo(p.top(tag))
 }
 
-// chain are the layers of a tag, bottom first.
-func (p *seenPush) chain(tag string) []content {
-	top := p.top(tag)
-	for i, l := range p.contents.layers {
+// upTo are the layers up to the one of a name, bottom first; all for "".
+func (c *contents) upTo(top string) []content {
+	for i, l := range c.layers {
 		if l.name == top {
-			return p.contents.layers[:i+1]
+			return c.layers[:i+1]
 		}
 	}
-	return p.contents.layers
+	return c.layers
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,12 +90,8 @@ func (b *sandbox) environment(more map[string]string) []string {
 		"XDG_CONFIG_HOME": b.below("home/.config"), "XDG_CACHE_HOME": b.below("home/.cache"), "XDG_DATA_HOME": b.below("home/.local/share"),
 		"XDG_RUNTIME_DIR": b.below("run"), "DOCKER_CONFIG": docker, "REGISTRY_AUTH_FILE": filepath.Join(docker, "config.json"),
 	}
-	for name, value := range b.env {
-		all[name] = value
-	}
-	for name, value := range more {
-		all[name] = value
-	}
+	maps.Copy(all, b.env)
+	maps.Copy(all, more)
 	var list []string
 	for _, name := range sortedKeys(all) {
 		list = append(list, name+"="+all[name])

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -115,9 +116,7 @@ func (w *world) prepareForeign(ref string) error {
 		"IMAGE_ID": f.imageID,
 	}
 	f.allArgs, f.env = nil, map[string]string{}
-	for name, value := range f.adapter.Env {
-		f.env[name] = value
-	}
+	maps.Copy(f.env, f.adapter.Env)
 	if !h.spec.TLS {
 		f.allArgs = append(f.allArgs, f.adapter.Plain...)
 	} else {

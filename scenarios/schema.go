@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -35,9 +36,7 @@ func Schema() []byte {
 		"title": "pushcheck scenario, format 1", "$defs": defs,
 		"required": []string{"scenario"},
 	}
-	for _, key := range sortedKeys(top) {
-		whole[key] = top[key]
-	}
+	maps.Copy(whole, top)
 	out, err := json.MarshalIndent(whole, "", "  ")
 	if err != nil { // nothing in it cannot be written
 		panic(fmt.Sprintf("schema: %v", err))
@@ -49,9 +48,7 @@ func properties(keys []formatKey) map[string]any {
 	m := map[string]any{}
 	for _, k := range keys {
 		one := map[string]any{}
-		for name, v := range k.shape.schema {
-			one[name] = v
-		}
+		maps.Copy(one, k.shape.schema)
 		one["description"] = k.doc
 		m[k.name] = one
 	}

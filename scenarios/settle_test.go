@@ -32,17 +32,14 @@ func TestJudgesWhenTheHandlersAreDone(t *testing.T) {
 	for _, fault := range []string{"tls-cut: manifest.put", "reset: manifest.put, side: response", "close: manifest.put, side: response", "commit-lost: manifest.put"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			list, err := Decode("x.yaml", []byte(`scenario: x
+			list := made(t, `scenario: x
 registry: {kind: fake, tls: true}
 image: {layers: [1KiB]}
 client: {era: docker-20.10, trust: true}
 push: a/b:c
 faults: [{`+fault+`}]
 expect: {result: truthful}
-`))
-			if err != nil {
-				t.Fatal(err)
-			}
+`)
 			r := &Runner{changes: changes{registry: func(_ int, r fakeregistry.Registry) fakeregistry.Registry { return lingering{r} }}}
 			summary, err := r.Run(t.Context(), list)
 			if err != nil {

@@ -1,13 +1,12 @@
 package replay
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -254,14 +253,13 @@ func shownLine(e pusher.Event) string {
 // userOf reads credentials from an Authorization header.
 func userOf(e recording.Exchange) (pusher.Credentials, bool) {
 	for _, h := range e.ReqHeaders {
-		encoded, ok := strings.CutPrefix(h, "Authorization: Basic ")
+		value, ok := strings.CutPrefix(h, "Authorization: ")
 		if !ok {
 			continue
 		}
-		plain, err := base64.StdEncoding.DecodeString(encoded)
-		user, password, found := bytes.Cut(plain, []byte(":"))
-		if err == nil && found {
-			return pusher.Credentials{Username: string(user), Password: string(password)}, true
+		r := http.Request{Header: http.Header{"Authorization": {value}}}
+		if user, password, ok := r.BasicAuth(); ok {
+			return pusher.Credentials{Username: user, Password: password}, true
 		}
 	}
 	return pusher.Credentials{}, false

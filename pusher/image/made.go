@@ -51,11 +51,8 @@ func (s *Store) Make(ctx context.Context, r Recipe) ([]string, error) {
 	}
 	defer b.discard()
 	var parts []part
-	for i, size := range r.Layers {
-		c := content{Seed: r.Seed, Index: i, Size: size}
-		if r.Same != nil && r.Same[i] >= 0 {
-			c = *parts[r.Same[i]].made
-		}
+	for i := range r.Layers {
+		c := r.content(i, i, parts)
 		hash := sha256.New()
 		n, err := io.Copy(hash, contextReader{ctx, c.tar()})
 		if err != nil {
@@ -77,6 +74,15 @@ func (s *Store) Make(ctx context.Context, r Recipe) ([]string, error) {
 		return nil, fmt.Errorf("made-up image: %w", err)
 	}
 	return ids, b.publish(ctx)
+}
+
+// content is that of layer i, which has one of its own of that index unless it repeats
+// that of a layer below.
+func (r Recipe) content(i, index int, below []part) content {
+	if r.Same != nil && r.Same[i] >= 0 {
+		return *below[r.Same[i]].made
+	}
+	return content{Seed: r.Seed, Index: index, Size: r.Layers[i]}
 }
 
 func (r Recipe) check() error {

@@ -147,12 +147,8 @@ func (m *madeLayout) media(docker, oci string) string {
 func (m *madeLayout) manifest(ctx context.Context, n int, platform string) (v1.Descriptor, error) {
 	var parts []part
 	var layers []v1.Descriptor
-	for i, size := range m.recipe.Layers {
-		c := content{Seed: m.recipe.Seed, Index: i + n*len(m.recipe.Layers), Size: size}
-		if m.recipe.Same != nil && m.recipe.Same[i] >= 0 {
-			c = *parts[m.recipe.Same[i]].made
-		}
-		p, d, err := m.layer(ctx, c)
+	for i := range m.recipe.Layers {
+		p, d, err := m.layer(ctx, m.recipe.content(i, i+n*len(m.recipe.Layers), parts))
 		if err != nil {
 			return v1.Descriptor{}, err
 		}

@@ -2,7 +2,7 @@
 // pushed: under which digest a registry knows a layer, and in which repository
 // (P-355).
 //
-// A store is one directory:
+// A store is one directory, or for eras that are nobody's one file (see OpenJournal):
 //
 //	v2metadata-by-diffid/<algorithm>/<hex>  a JSON list of entries, oldest first
 //	diffid-by-digest/<algorithm>/<hex>      the diff ID of a digest

@@ -36,14 +36,7 @@ func (r *Report) lead() []string {
 	for _, c := range r.Capabilities() {
 		can = append(can, c.Name+": "+c.State)
 	}
-	var counts []string
-	for _, w := range Words() {
-		if n := r.Count(w); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, w))
-		}
-	}
-	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s: %s. %s, %s of bodies, seed %d.",
-		count(len(r.Verdicts), "check"), strings.Join(counts, ", "), count(int(r.Requests), "request"), size(r.Bytes), r.Seed)}
+	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s. %s, seed %d.", r.counts(), r.traffic(), r.Seed)}
 	for _, c := range r.Causes() {
 		line := string(c.Word) + " " + strings.Join(c.Checks, ", ") + ": " + brief(c.Title)
 		if c.Hurts != "" {

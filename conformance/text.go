@@ -22,11 +22,10 @@ type TextOptions struct {
 // Errors: w's.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	var b strings.Builder
-	verbose := o.Verbose
 	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...), color: o.Color}
-	t.tree(r, verbose)
+	t.tree(r, o.Verbose)
 	for _, v := range r.Verdicts {
-		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || verbose) {
+		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || o.Verbose) {
 			t.detail(v, r.again(v))
 		}
 	}
@@ -214,18 +213,28 @@ func (t textWriter) summary(r *Report) {
 			t.line("      blocks %s", count(len(c.Blocked), "check"))
 		}
 	}
-	var counts []string
-	for _, w := range Words() {
-		if n := r.Count(w); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, w))
-		}
-	}
-	t.line("%s: %s", count(len(r.Verdicts), "check"), strings.Join(counts, ", "))
-	t.line("%s, %s of bodies", count(int(r.Requests), "request"), size(r.Bytes))
+	t.line("%s", r.counts())
+	t.line("%s", r.traffic())
 	t.line("seed %d", r.Seed)
 	if r.LeftBehind {
 		t.line("what was pushed is still there, under %s", r.Prefix)
 	}
+}
+
+// counts is how many checks ended how: "12 checks: 11 pass, 1 fail".
+func (r *Report) counts() string {
+	var parts []string
+	for _, w := range Words() {
+		if n := r.Count(w); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, w))
+		}
+	}
+	return count(len(r.Verdicts), "check") + ": " + strings.Join(parts, ", ")
+}
+
+// traffic is what the run sent and got.
+func (r *Report) traffic() string {
+	return count(int(r.Requests), "request") + ", " + size(r.Bytes) + " of bodies"
 }
 
 // A Capability is something that a registry may be able to do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -150,7 +151,7 @@ func (p *Probe) inParts(ctx context.Context, l *largeBlob) error {
 // rotated is a block from an offset on, and then what was before.
 func rotated(block []byte, at int64) []byte {
 	n := int(at % int64(len(block)))
-	return append(append([]byte{}, block[n:]...), block[:n]...)
+	return slices.Concat(block[n:], block[:n])
 }
 
 var perf04 = &Check{

@@ -50,11 +50,10 @@ func ReadKnown(name string, data []byte) (list []KnownDeviation, err error) {
 	}()
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		line, column := 1, 1
 		if e := yaml.Error(nil); errors.As(err, &e) && e.GetToken() != nil {
 			return nil, wrong(e.GetToken().Position.Line, e.GetToken().Position.Column, "%s", e.GetMessage())
 		}
-		return nil, wrong(line, column, "%s", strings.SplitN(err.Error(), "\n", 2)[0])
+		return nil, wrong(1, 1, "%s", strings.SplitN(err.Error(), "\n", 2)[0])
 	}
 	for _, doc := range file.Docs {
 		if doc.Body == nil {

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -252,8 +251,3 @@ func bodyInMemory(r *http.Request) []byte {
 // through is what a pusher's Config wants: every request goes over the line, none
 // over what the pusher would use.
 func (l *line) through(http.RoundTripper) http.RoundTripper { return l }
-
-// limited is a context for one push.
-func (l *line) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	return l.p.clock.WithTimeout(ctx, l.p.timeout)
-}

@@ -83,7 +83,7 @@ func (p *Probe) pushOnce(ctx context.Context, e pusher.Era, store *image.Store, 
 		d.err = err
 		return d
 	}
-	limited, cancel := d.line.limited(ctx)
+	limited, cancel := p.clock.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	d.result, d.err = client.Push(limited, name, tag, pusher.Options{Credentials: p.credentials, Progress: func(e pusher.Event) {
 		d.again = d.again || strings.HasPrefix(e.Status, "Retrying")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/report"
 )
 
@@ -177,7 +176,7 @@ func seenLack(s *Scenario) lack {
 		}
 	}
 	for _, f := range allFaults(s) {
-		if kind, ok := fakeregistry.KindOf(f.Name); ok && kind.Layer == "dns" {
+		if ofNames(f) {
 			return lack{"dns", fmt.Sprintf("fault %s needs a client that asks our resolver", f.Name)}
 		}
 	}

@@ -15,12 +15,13 @@ func (w *world) named() bool {
 	if w.served != nil {
 		return false // nobody else could look them up
 	}
-	ofNames := func(f Fault) bool {
-		kind, ok := fakeregistry.KindOf(f.Name)
-		return ok && kind.Layer == "dns"
-	}
-	return slices.ContainsFunc(w.s.Faults, ofNames) ||
-		slices.ContainsFunc(w.s.Steps, func(s Step) bool { return slices.ContainsFunc(s.Faults, ofNames) })
+	return slices.ContainsFunc(allFaults(w.s), ofNames)
+}
+
+// ofNames reports whether a fault is one of the name service.
+func ofNames(f Fault) bool {
+	kind, ok := fakeregistry.KindOf(f.Name)
+	return ok && kind.Layer == "dns"
 }
 
 // hostName is the name of host i, from 0, where hosts have names.

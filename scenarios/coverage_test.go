@@ -20,15 +20,9 @@ func TestTheLibraryTriesEveryFault(t *testing.T) {
 	tried := map[string]bool{}
 	for _, s := range list {
 		reason := SkipReason(s)
-		lists := [][]Fault{s.Faults}
-		for _, step := range s.Steps {
-			lists = append(lists, step.Faults)
-		}
-		for _, faults := range lists {
-			for _, f := range faults {
-				if reason == "" && !f.When.Optional {
-					tried[f.Name] = true
-				}
+		for _, f := range allFaults(s) {
+			if reason == "" && !f.When.Optional {
+				tried[f.Name] = true
 			}
 		}
 	}

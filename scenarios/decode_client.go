@@ -249,7 +249,7 @@ func (d *decoder) checkStep(n *node, s Step) {
 		d.fail(n.at, "", "cancel has either at: an operation that has just ended, or after: a time")
 	case s.Verb != VerbCancel && s.At != Pattern{}:
 		d.fail(n.at, "", "at belongs to cancel, not to %s", s.Verb)
-	case s.Verb != VerbPush && s.Verb != VerbCancel && (s.Expect != nil || len(s.Faults) > 0):
+	case !s.pushes() && (s.Expect != nil || len(s.Faults) > 0):
 		d.fail(n.at, "", "faults and expect belong to push and cancel, not to %s", s.Verb)
 	}
 }

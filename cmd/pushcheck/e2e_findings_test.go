@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"cuelabs.dev/go/oci/ociregistry/ocimem"
@@ -134,19 +132,5 @@ func inProcess(t *testing.T, h http.Handler) (host string) {
 // startDistribution starts distribution's own program, called registry.
 func startDistribution(t *testing.T) (host string) {
 	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	require.NoError(t, os.WriteFile(config, []byte(`version: 0.1
-storage:
-  filesystem:
-    rootdirectory: `+filepath.Join(dir, "storage")+`
-  delete:
-    enabled: true
-http:
-  addr: 127.0.0.1:0
-`), 0o644))
-	cmd := exec.Command("registry", "serve", config)
-	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
-	host, _ = startAndFind(t, cmd, func() (io.ReadCloser, error) { return cmd.StderrPipe() }, regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`))
-	return host
+	return startRegistry(t, "registry", "  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:0\n")
 }

@@ -174,17 +174,21 @@ func (p program) serve(t *testing.T, args ...string) (host string, log func() st
 // more is what its configuration has besides.
 func startDebianRegistry(t *testing.T, more ...string) (host string) {
 	t.Helper()
+	return startRegistry(t, "docker-registry", "http:\n  addr: 127.0.0.1:0\n"+strings.Join(more, ""), "REGISTRY_COMPATIBILITY_SCHEMA1_ENABLED=true")
+}
+
+// startRegistry starts a program that is distribution's. settings are what follows in
+// its configuration where the storage is.
+func startRegistry(t *testing.T, program, settings string, env ...string) (host string) {
+	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
 	require.NoError(t, os.WriteFile(config, []byte(`version: 0.1
 storage:
   filesystem:
-    rootdirectory: `+filepath.Join(dir, "storage")+`
-http:
-  addr: 127.0.0.1:0
-`+strings.Join(more, "")), 0o644))
-	cmd := exec.Command("docker-registry", "serve", config)
-	cmd.Env = append(os.Environ(), "REGISTRY_COMPATIBILITY_SCHEMA1_ENABLED=true", "OTEL_TRACES_EXPORTER=none")
+    rootdirectory: `+filepath.Join(dir, "storage")+"\n"+settings), 0o644))
+	cmd := exec.Command(program, "serve", config)
+	cmd.Env = append(append(os.Environ(), "OTEL_TRACES_EXPORTER=none"), env...)
 	host, _ = startAndFind(t, cmd, func() (io.ReadCloser, error) { return cmd.StderrPipe() }, regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`))
 	return host
 }

@@ -167,8 +167,7 @@ var blob10 = &Check{
 		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 			return err
 		}
-		p.remember(blobPath(p.Repository, b.digest))
-		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		return p.kept(ctx, b)
 	},
 }
 
@@ -257,6 +256,13 @@ func (p *Probe) readable(ctx context.Context, address string, b blob) error {
 		return err
 	}
 	return first(a.want(http.StatusOK), a.bytes(b.data), a.length(len(b.data)))
+}
+
+// kept remembers a blob that the registry says it took, and demands that it can be
+// read.
+func (p *Probe) kept(ctx context.Context, b blob) error {
+	p.remember(blobPath(p.Repository, b.digest))
+	return p.readable(ctx, blobPath(p.Repository, b.digest), b)
 }
 
 // length demands a Content-Length, which an answer in chunks need not have.

@@ -51,8 +51,7 @@ func (s *session) closed(ctx context.Context, b blob, last []byte, headers ...st
 	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 		return err
 	}
-	s.p.remember(blobPath(s.p.Repository, b.digest))
-	return s.p.readable(ctx, blobPath(s.p.Repository, b.digest), b)
+	return s.p.kept(ctx, b)
 }
 
 // inThree uploads a blob in two chunks of a size and a closing PUT with the rest, and

@@ -26,8 +26,7 @@ var conc01 = &Check{
 		}); err != nil {
 			return err
 		}
-		p.remember(blobPath(p.Repository, b.digest))
-		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		return p.kept(ctx, b)
 	},
 }
 

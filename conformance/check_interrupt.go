@@ -89,8 +89,7 @@ var res05 = &Check{
 			return err
 		}
 		if h.status == http.StatusOK {
-			p.remember(blobPath(p.Repository, b.digest))
-			if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
+			if err := p.kept(ctx, b); err != nil {
 				return err
 			}
 		} else if err := h.want(http.StatusNotFound); err != nil {
@@ -101,8 +100,7 @@ var res05 = &Check{
 			return err
 		}
 		if a.status == http.StatusCreated || h.status == http.StatusOK && a.status/100 == 4 {
-			p.remember(blobPath(p.Repository, b.digest))
-			return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+			return p.kept(ctx, b)
 		}
 		if err := a.refused(); err != nil {
 			return err

@@ -160,8 +160,7 @@ var mono09 = &Check{
 			return err
 		}
 		if a.status == http.StatusCreated {
-			p.remember(blobPath(p.Repository, b.digest))
-			return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+			return p.kept(ctx, b)
 		}
 		h, err := p.head(ctx, blobPath(p.Repository, b.digest))
 		if err = first(err, h.wantIf(err, http.StatusNotFound)); err != nil {
@@ -256,8 +255,7 @@ var mono13 = &Check{
 		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 			return err
 		}
-		p.remember(blobPath(p.Repository, b.digest))
-		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		return p.kept(ctx, b)
 	},
 }
 
@@ -295,7 +293,6 @@ var mono18 = &Check{
 		if err := a.want(http.StatusCreated); err != nil {
 			return err
 		}
-		p.remember(blobPath(p.Repository, b.digest))
-		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
+		return p.kept(ctx, b)
 	},
 }

@@ -349,7 +349,6 @@ var dig09 = &Check{
 		if a.status != http.StatusCreated {
 			return a.refused()
 		}
-		p.remember(blobPath(p.Repository, sent.digest))
-		return p.readable(ctx, blobPath(p.Repository, sent.digest), sent)
+		return p.kept(ctx, sent)
 	},
 }

@@ -56,8 +56,7 @@ var conc06 = &Check{
 		case patched >= 500:
 			return a.violation("a status below 500 to the chunk too", told(patched))
 		case a.status == http.StatusCreated:
-			p.remember(blobPath(p.Repository, part.digest))
-			return p.readable(ctx, blobPath(p.Repository, part.digest), part)
+			return p.kept(ctx, part)
 		}
 		return a.refused()
 	}),
@@ -146,8 +145,7 @@ var conc09 = &Check{
 				return err
 			}
 			if a.status == http.StatusCreated {
-				p.remember(blobPath(p.Repository, b.digest))
-				if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
+				if err := p.kept(ctx, b); err != nil {
 					return err
 				}
 			}

@@ -238,8 +238,7 @@ var mono15 = &Check{
 			case len(b.data) == 150 && status/100 == 2:
 				return p.rawViolation(text, status, "no 201 for 150 bytes where Content-Length is 100", told(status))
 			case len(b.data) == 100 && status == http.StatusCreated:
-				p.remember(blobPath(p.Repository, b.digest))
-				if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
+				if err := p.kept(ctx, b); err != nil {
 					return err
 				}
 			case len(b.data) == 100 && status/100 != 4 && status != 0:

@@ -39,7 +39,7 @@ var realWaits = map[string]string{
 	"fakeregistry passage.broken":  proxyAlone,
 	"fakeregistry passingBody.ask": proxyAlone,
 	"scenarios world.realTime":     proxyAlone,
-	"scenarios realTime":           foreignAlone,
+	"scenarios sandbox.run":        foreignAlone,
 	"scenarios world.cancelling":   foreignAlone,
 	"scenarios newForeignWorld":    foreignAlone,
 	"scenarios foreignRun.serve":   foreignAlone,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/conformance"
 	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // shelf is a registry with one image, and the methods that it was asked by.
@@ -63,7 +64,7 @@ func TestPullOnly(t *testing.T) {
 	for method := range methods() {
 		require.Contains(t, []string{"GET", "HEAD"}, method)
 	}
-	broken, _ := shelf(t, func(h http.Handler) http.Handler { return without("Content-Length", "blob.head")(h) })
+	broken, _ := shelf(t, without("Content-Length", wire.OpBlobHead))
 	report = run(t, broken, o)
 	require.Equal(t, map[string]string{
 		"blob-01": "fail: want Content-Length 600, got none", "blob-09": "blocked-by: needs blob-01",

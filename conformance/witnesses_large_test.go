@@ -20,9 +20,7 @@ func largeWitnesses() []witness {
 				a.set(200, a.Body.String()[:200<<10])
 			}
 		}, wire.OpBlobGet), also: []string{}},
-		{id: "chunk-15", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpUploadPatch && strings.HasSuffix(route.Repository, "/chunk-15")
-		}, 500, "")},
+		{id: "chunk-15", wrap: instead(in("chunk-15", wire.OpUploadPatch, ""), 500, "")},
 		{id: "chunk-16", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPatch && r.ContentLength > 100<<10 && strings.HasSuffix(route.Repository, "/chunk-16")
 		}, 500, "")},
@@ -66,9 +64,7 @@ func largeWitnesses() []witness {
 			}
 			return list
 		})},
-		{id: "del-10", wrap: instead(func(_ *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpManifestDelete && strings.HasSuffix(route.Repository, "/del-10")
-		}, 500, "")},
+		{id: "del-10", wrap: instead(in("del-10", wire.OpManifestDelete, ""), 500, "")},
 		{id: "dig-07", wrap: edit(func(a *reply) {
 			if a.route.Digest.Validate() == nil && a.route.Digest.Algorithm() == digest.SHA512 && a.Code == 200 {
 				a.Header().Set("Docker-Content-Digest", digest.FromBytes(a.Body.Bytes()).String())

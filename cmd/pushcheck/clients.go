@@ -91,6 +91,30 @@ func adapterNames(list []scenarios.Adapter) []string {
 	return names
 }
 
+// driver is what drives clients of others; chosen, when not nil, learns their names.
+func (f *foreignFlags) driver(chosen *selection, o outside) (*scenarios.Foreign, error) {
+	own, err := f.own()
+	if err != nil {
+		return nil, err
+	}
+	if chosen != nil {
+		chosen.adapters = adapterNames(own)
+	}
+	return f.foreign(own, o)
+}
+
+// knownClient reports a name that is neither an era nor one of names, clients of others.
+func knownClient(name string, names []string) error {
+	if slices.Contains(names, name) {
+		return nil
+	}
+	_, err := findEra(name)
+	if near := scenarios.Nearest(name, names); err != nil && near != "" {
+		return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", name, near)
+	}
+	return err
+}
+
 // A listedClient is one client as clients --json writes it.
 type listedClient struct {
 	Client  string   `json:"client"`

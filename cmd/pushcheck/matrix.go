@@ -62,6 +62,9 @@ nothing was selected.`,
 }
 
 func runMatrix(ctx context.Context, args []string, f matrixFlags, o outside) error {
+	if err := canPass(f.timeout, f.deadline); err != nil {
+		return err
+	}
 	if err := writable(f.html); err != nil {
 		return err
 	}
@@ -122,66 +125,4 @@ func (f matrixFlags) command(args, clients []string) string {
 		words += fmt.Sprintf(" --seed %d", f.seed)
 	}
 	return words
-}
-
-// command is a command about what is selected, as it would be typed again.
-func (s *selection) command(verb string, args []string) string {
-	words := append([]string{"pushcheck", verb}, args...)
-	for _, one := range s.names {
-		words = append(words, "--scenario", one)
-	}
-	for _, pair := range [][2]string{{"--run", s.run}, {"--skip", s.skip}} {
-		if pair[1] != "" {
-			words = append(words, pair[0], pair[1])
-		}
-	}
-	for _, l := range s.labels {
-		words = append(words, "--label", l)
-	}
-	return shellWords(words...)
-}
-
-// withDeadline ends a context after so much real time; never for none.
-func withDeadline(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
-	ctx, end := context.WithCancelCause(ctx)
-	if after <= 0 {
-		return ctx, func() { end(nil) }
-	}
-	timer := time.AfterFunc(after, func() { end(errDeadline) })
-	return ctx, func() { timer.Stop(); end(nil) }
-}
-
-// early is the end of a run that did not get through.
-func early(ctx context.Context, err error, deadline time.Duration) error {
-	switch {
-	case errors.Is(context.Cause(ctx), errDeadline):
-		return broken("", fmt.Errorf("the deadline of %s ended the run; what had finished is shown", deadline))
-	case errors.Is(err, context.Canceled):
-		return &exitError{code: scenarios.ExitInterrupted, err: errors.New("interrupted; what had finished is shown")}
-	}
-	return broken("", err)
-}
-
-// driver is what drives clients of others; chosen, when not nil, learns their names.
-func (f *foreignFlags) driver(chosen *selection, o outside) (*scenarios.Foreign, error) {
-	own, err := f.own()
-	if err != nil {
-		return nil, err
-	}
-	if chosen != nil {
-		chosen.adapters = adapterNames(own)
-	}
-	return f.foreign(own, o)
-}
-
-// knownClient reports a name that is neither an era nor one of names, clients of others.
-func knownClient(name string, names []string) error {
-	if slices.Contains(names, name) {
-		return nil
-	}
-	_, err := findEra(name)
-	if near := scenarios.Nearest(name, names); err != nil && near != "" {
-		return usage("pushcheck clients lists them", "there is no client %q; did you mean %s?", name, near)
-	}
-	return err
 }

@@ -3,10 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
-	"time"
 
 	tables "github.com/pushcheck/pushcheck/internal/report/page"
 )
@@ -64,57 +61,10 @@ func writable(name string) error {
 	return broken2(file.Close())
 }
 
-// notNegative demands that a flag's time is one that can pass.
-func notNegative(flag string, d time.Duration) error {
-	if d < 0 {
-		return usage("", "--%s is %s; want a time such as 30s", flag, d)
-	}
-	return nil
-}
-
 // broken2 is broken for an error that may be nil.
 func broken2(err error) error {
 	if err == nil {
 		return nil
 	}
 	return broken("", err)
-}
-
-// shellWords is a command as it would be typed again.
-func shellWords(words ...string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = w
-		if w == "" || strings.ContainsAny(w, " *?[]{}()$&;|<>'\"\\`!#~") {
-			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
-// A counter is a line on a terminal that says how far a long run is. Its methods
-// are safe for concurrent use by way of io.Writer's single writes.
-type counter struct {
-	w    io.Writer // nil shows nothing
-	what string
-}
-
-// newCounter counts on standard error where that is a terminal.
-func newCounter(o outside, what string) counter {
-	if _, ok := o.terminal(o.stderr); ok {
-		return counter{o.stderr, what}
-	}
-	return counter{}
-}
-
-func (c counter) tell(done, total int) {
-	if c.w != nil {
-		fmt.Fprintf(c.w, "\r\x1b[K… %d/%d %s", done, total, c.what)
-	}
-}
-
-func (c counter) end() {
-	if c.w != nil {
-		fmt.Fprint(c.w, "\r\x1b[K")
-	}
 }

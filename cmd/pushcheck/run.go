@@ -80,11 +80,8 @@ const (
 	lessOften = 200
 )
 
-// Ends of a run that are not the user's.
-var (
-	errFailFast = errors.New("the first failure ended the run")
-	errDeadline = errors.New("the deadline ended the run")
-)
+// errFailFast ends a run at its first failure.
+var errFailFast = errors.New("the first failure ended the run")
 
 // check says which flags cannot be followed, before anything is run.
 func (f runFlags) check() error {
@@ -96,10 +93,7 @@ func (f runFlags) check() error {
 			return usage("", "--%s is %d; want at least 1", n.flag, n.value)
 		}
 	}
-	if err := notNegative("timeout", f.timeout); err != nil {
-		return err
-	}
-	if err := notNegative("deadline", f.deadline); err != nil {
+	if err := canPass(f.timeout, f.deadline); err != nil {
 		return err
 	}
 	return writable(f.html)

@@ -82,6 +82,23 @@ func (s *selection) words() string {
 	return strings.Join(parts, " ")
 }
 
+// command is a command about what is selected, as it would be typed again.
+func (s *selection) command(verb string, args []string) string {
+	words := append([]string{"pushcheck", verb}, args...)
+	for _, one := range s.names {
+		words = append(words, "--scenario", one)
+	}
+	for _, pair := range [][2]string{{"--run", s.run}, {"--skip", s.skip}} {
+		if pair[1] != "" {
+			words = append(words, pair[0], pair[1])
+		}
+	}
+	for _, l := range s.labels {
+		words = append(words, "--label", l)
+	}
+	return shellWords(words...)
+}
+
 func compile(flag, text string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil

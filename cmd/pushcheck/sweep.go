@@ -76,10 +76,7 @@ func groundNames() []string {
 }
 
 func runSweep(ctx context.Context, f sweepFlags, o outside) error {
-	if err := notNegative("timeout", f.sweep.Limit); err != nil {
-		return err
-	}
-	if err := notNegative("deadline", f.deadline); err != nil {
+	if err := canPass(f.sweep.Limit, f.deadline); err != nil {
 		return err
 	}
 	if err := writable(f.html); err != nil {

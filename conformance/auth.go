@@ -84,8 +84,12 @@ func (p *Probe) tokenKey(r request) string {
 }
 
 func (p *Probe) basicValue() string {
-	c := p.credentials
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
+	return basicOf(p.credentials.Username, p.credentials.Password)
+}
+
+// basicOf is the Authorization of a name and a password.
+func basicOf(name, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
 }
 
 // authorize answers the challenges of a 401. It returns "" where none can be

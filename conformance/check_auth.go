@@ -112,7 +112,7 @@ var auth06 = &Check{
 		if err != nil {
 			return err
 		}
-		wrong := request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, bare: true, header: http.Header{}}
+		wrong := request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, bare: true}
 		c, err := a.bearer()
 		if err == nil {
 			realm, perr := url.Parse(c.params["realm"])
@@ -126,10 +126,9 @@ var auth06 = &Check{
 			q.Set("service", c.params["service"])
 			q.Add("scope", c.params["scope"])
 			realm.RawQuery = q.Encode()
-			wrong = request{method: http.MethodGet, url: realm.String(), bare: true, realm: true, header: http.Header{}}
+			wrong = request{method: http.MethodGet, url: realm.String(), bare: true, realm: true}
 		}
-		req := http.Request{Header: wrong.header}
-		req.SetBasicAuth("pushcheck-nobody", "not-the-password")
+		wrong.header = header("Authorization", basicOf("pushcheck-nobody", "not-the-password"))
 		a, err = p.send(ctx, wrong)
 		return first(err, a.wantIf(err, http.StatusUnauthorized, http.StatusForbidden))
 	},

@@ -25,9 +25,7 @@ func (p *Probe) spoiled(ctx context.Context) (string, error) {
 		return "", &SkipError{Reason: "the registry asks nobody who he is"}
 	}
 	if _, err := a.bearer(); err != nil {
-		req := http.Request{Header: http.Header{}}
-		req.SetBasicAuth(p.credentials.Username, "not-the-password")
-		return req.Header.Get("Authorization"), nil
+		return basicOf(p.credentials.Username, "not-the-password"), nil
 	}
 	token, err := p.scoped(ctx, "repository:"+p.Repository+":pull,push")
 	if err != nil {

@@ -124,7 +124,7 @@ func (r *Report) checkTable(failOn Level) page.Table {
 	for _, v := range r.Verdicts {
 		cell := page.Cell{Verdict: string(v.Word), Summary: r.clean(v.title())}
 		if v.Word != Pass || len(v.Exchanges) > 0 {
-			cell.Evidence = &page.Evidence{Result: r.evidence(v, failOn), Again: r.again(v)}
+			cell.Evidence = &page.Evidence{Result: r.evidence(v, failOn)}
 		}
 		t.Rows = append(t.Rows, page.Row{
 			Group: v.Check.Group(), Head: page.Head{Name: v.Check.ID + " " + v.Check.Doc, Detail: v.Check.Level.String()}, Cells: []page.Cell{cell},

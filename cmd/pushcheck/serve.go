@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -72,7 +70,7 @@ after one, is let go.`,
 }
 
 func serve(ctx context.Context, f serveFlags, o outside) error {
-	s, err := f.scene(o)
+	s, err := f.scene(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -135,7 +133,7 @@ func (f serveFlags) load(o outside) (*scenarios.Scenario, error) {
 }
 
 // scene is the scenario to serve: one from a file, with what the flags change.
-func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
+func (f serveFlags) scene(ctx context.Context, o outside) (*scenarios.Scenario, error) {
 	s, err := f.load(o)
 	if err != nil {
 		return nil, err
@@ -160,7 +158,7 @@ func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
 	if err := f.beOrnery(&registry); err != nil {
 		return nil, err
 	}
-	if err := f.users(&registry); err != nil {
+	if err := f.users(ctx, &registry); err != nil {
 		return nil, err
 	}
 	changed := *s
@@ -168,7 +166,7 @@ func (f serveFlags) scene(o outside) (*scenarios.Scenario, error) {
 	return &changed, nil
 }
 
-func (f serveFlags) users(r *scenarios.Registry) error {
+func (f serveFlags) users(ctx context.Context, r *scenarios.Registry) error {
 	if f.user == "" && f.passwordFile == "" {
 		return nil
 	}
@@ -182,9 +180,9 @@ func (f serveFlags) users(r *scenarios.Registry) error {
 			return usage("", "--password-file: %v", err)
 		}
 		defer file.Close()
-		line, err := bufio.NewReader(file).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return broken("", err)
+		line, err := firstLine(ctx, file)
+		if err != nil {
+			return broken("", fmt.Errorf("--password-file: %w", err))
 		}
 		password = strings.TrimRight(line, "\r\n")
 	}

@@ -182,8 +182,8 @@ func (f conformanceFlags) options() (conformance.Options, error) {
 	if f.parallel < 1 || f.timeout <= 0 || f.patience <= 0 {
 		return o, usage("", "--parallel, --timeout and --patience are above 0")
 	}
-	if f.color != "auto" && f.color != "always" && f.color != "never" {
-		return o, usage("", "--color is auto, always or never, not %q", f.color)
+	if err := color(f.color).check(); err != nil {
+		return o, err
 	}
 	if f.maxRequests < 0 || f.rate < 0 || f.deadline < 0 {
 		return o, usage("", "--max-requests, --rate and --deadline are not below 0")
@@ -285,9 +285,6 @@ func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level,
 			return err
 		}
 	}
-	_, color := o.terminal(text)
-	if _, set := o.env("NO_COLOR"); set || f.color != "auto" {
-		color = f.color == "always"
-	}
-	return r.WriteText(text, conformance.TextOptions{Verbose: f.verbose, Color: color})
+	_, isTerminal := o.terminal(text)
+	return r.WriteText(text, conformance.TextOptions{Verbose: f.verbose, Color: color(f.color).on(isTerminal, o)})
 }

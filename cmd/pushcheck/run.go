@@ -306,18 +306,11 @@ func (f runFlags) text(total int, o outside) (report.Sink, error) {
 	}
 	columns, isTerminal := o.terminal(w)
 	options := report.TextOptions{
-		Color: isTerminal, Live: isTerminal, Total: total, Width: columns, Now: time.Now,
+		Color: color(f.color).on(isTerminal, o), Live: isTerminal, Total: total, Width: columns, Now: time.Now,
 		Quiet: f.quiet, Verbose: f.verbose, Trace: f.trace,
 	}
-	switch f.color {
-	case "auto":
-		if _, set := o.env("NO_COLOR"); set {
-			options.Color = false
-		}
-	case "always", "never":
-		options.Color = f.color == "always"
-	default:
-		return nil, usage("", "--color is auto, always or never, not %q", f.color)
+	if err := color(f.color).check(); err != nil {
+		return nil, err
 	}
 	switch f.progress {
 	case "auto":

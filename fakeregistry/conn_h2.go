@@ -25,6 +25,10 @@ type h2Conn struct {
 	writing sync.Mutex      // guards everything below
 	partial []byte          // of a frame that the server has begun to write
 	codes   []http2.ErrCode // of the next streams that the server resets because their handler gave up
+	leaving chan struct{}   // closed when leave is done; nil before it began
+
+	begin sync.Once
+	begun chan struct{} // closed when the server has written, or never will
 }
 
 // serveH2 speaks HTTP/2 on a connection that agreed on it.
@@ -34,11 +38,42 @@ func serveH2(hs *http.Server, tc *tls.Conn, h http.Handler) {
 		return
 	}
 	ctx := b.BaseContext()
-	nc := &h2Conn{Conn: tc, skip: len(http2.ClientPreface)}
+	nc := &h2Conn{Conn: tc, skip: len(http2.ClientPreface), begun: make(chan struct{})}
 	if c := connOf(ctx); c != nil {
 		c.h2.Store(nc)
 	}
 	(&http2.Server{}).ServeConn(nc, &http2.ServeConnOpts{Context: ctx, BaseConfig: hs, Handler: h}) //nolint:staticcheck // net/http would not let its frames be touched
+	if left := nc.left(); left != nil {
+		<-left // net/http closes the connection when this returns
+	}
+}
+
+// leave runs end, which ends the connection in its own time. The server, which sees it
+// end and would close it at once, waits: what the client still sends would be answered
+// with a reset, and that may overtake what the client was told.
+func (c *h2Conn) leave(end func()) {
+	left := make(chan struct{})
+	defer close(left)
+	c.writing.Lock()
+	c.leaving = left
+	c.writing.Unlock()
+	end()
+}
+
+// left is closed when leave is done; nil when it did not begin.
+func (c *h2Conn) left() chan struct{} {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.leaving
+}
+
+// Close implements net.Conn. Where the connection is left, that closes it.
+func (c *h2Conn) Close() error {
+	c.begin.Do(func() { close(c.begun) })
+	if c.left() != nil {
+		return nil
+	}
+	return c.Conn.Close()
 }
 
 // frameHead is how long the head of a frame is (RFC 9113, 4.1).
@@ -97,6 +132,7 @@ func (c *h2Conn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	_, err := c.Conn.Write(c.partial[:whole])
+	c.begin.Do(func() { close(c.begun) })
 	c.partial = append(c.partial[:0], c.partial[whole:]...)
 	if err != nil {
 		return 0, err
@@ -119,8 +155,10 @@ func (c *h2Conn) resets(code http2.ErrCode) {
 	c.codes = append(c.codes, code)
 }
 
-// goAway tells the client that no further stream is taken.
+// goAway tells the client that no further stream is taken. The server's settings come
+// first: a client takes nothing before them.
 func (c *h2Conn) goAway(code http2.ErrCode) {
+	<-c.begun
 	c.reading.Lock()
 	youngest := c.youngest
 	c.reading.Unlock()

@@ -97,8 +97,10 @@ func (e multiplexed) cut(r *http.Request) {
 		nc.resets(e.code)
 		return
 	}
-	nc.goAway(e.code)
-	c.finish()
+	nc.leave(func() {
+		nc.goAway(e.code)
+		c.finish()
+	})
 }
 
 // offersH2 reports whether there are faults of HTTP/2.

@@ -156,6 +156,9 @@ func (c *Client) push(ctx context.Context, targets []target, job Job, result *Re
 		return localError{text: fmt.Sprintf(job.Era.Words.NoName, job.Name.Canonical, job.Name.Local), cause: err}
 	}
 	job.Tags = tags
+	if err := job.lookArtifact(); err != nil {
+		return err
+	}
 	return c.try(ctx, targets, job, result)
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,48 +151,6 @@ func TestReferrersPromised(t *testing.T) {
 		t.Fatal(err)
 	}
 	if list := p.manifest(t, "a", tag); strings.Count(list, `"digest"`) != 1 {
-		t.Error(list)
-	}
-}
-
-// TestReferringArtifact: what is no image goes out of a layout as it is, and into the
-// list of its subject's referrers with its own type.
-func TestReferringArtifact(t *testing.T) {
-	t.Parallel()
-	p := startPeer(t)
-	subject, _ := image.Subject("base")
-	artifact := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.example.sbom",`+
-		`"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":%q,"size":2},"layers":[],"subject":{"mediaType":%q,"digest":%q,"size":%d}}`,
-		digest.FromString("{}"), subject.MediaType, subject.Digest, subject.Size)
-	dir := t.TempDir()
-	for name, body := range map[string]string{
-		"blobs/sha256/" + digest.FromString(artifact).Encoded(): artifact,
-		"blobs/sha256/" + digest.FromString("{}").Encoded():     "{}",
-		"index.json": fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}]}`,
-			digest.FromString(artifact), len(artifact)),
-	} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store, loaded, err := image.OpenLayout(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	if err := store.TagContent(p.host()+"/a", "t", loaded[0].Image, loaded[0].Content); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := eraClient(t, pusher.Config{Era: pusher.Best(), Images: store}).Push(t.Context(), p.host()+"/a", "t", pusher.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.manifest(t, "a", "t"); got != artifact {
-		t.Errorf("it came as %s", got)
-	}
-	if list := p.manifest(t, "a", strings.Replace(subject.Digest.String(), ":", "-", 1)); !strings.Contains(list, `"artifactType":"application/vnd.example.sbom"`) {
 		t.Error(list)
 	}
 }

@@ -205,7 +205,10 @@ func source(ctx context.Context, path string, era pusher.Era, space *scratch) (*
 		store.Close()
 		return nil, nil, unreadable(err)
 	}
-	return store, loaded, nil
+	if loaded, err = pushable(path, loaded, era); err != nil {
+		store.Close()
+	}
+	return store, loaded, err
 }
 
 func inFile(path string, err error) error {

@@ -3,8 +3,10 @@ package main
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
@@ -37,5 +39,34 @@ func TestPushForPlatform(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, row.image, chosen["v1"].Image)
 		require.Equal(t, row.platform == "", platform == nil)
+	}
+}
+
+// TestPushable: an era that makes manifests of layers pushes the images of a layout, and
+// names those who push its artifacts where there is nothing else.
+func TestPushable(t *testing.T) {
+	t.Parallel()
+	app, sbom := image.Loaded{Name: "app", Tag: "v1"}, image.Loaded{Name: "sbom", Tag: "v1", Artifact: true}
+	for _, row := range []struct {
+		name   string
+		era    pusher.Era
+		loaded []image.Loaded
+		want   []image.Loaded
+		err    string
+	}{
+		{"best pushes both", pusher.Best(), []image.Loaded{app, sbom}, []image.Loaded{app, sbom}, ""},
+		{"docker pushes images", pusher.Docker2010(), []image.Loaded{app, sbom}, []image.Loaded{app}, ""},
+		{"docker pushes no artifact", pusher.Docker2010(), []image.Loaded{sbom}, nil, "x.tar: it holds artifacts alone, and docker-20.10 makes manifests of images"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := pushable("x.tar", row.loaded, row.era)
+			if row.err != "" {
+				require.EqualError(t, err, row.err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, row.want, got)
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
@@ -37,6 +38,19 @@ func parseTarget(s string) (target, error) {
 		return target{}, usage(targetForm, "%q is not a repository and a tag", s)
 	}
 	return target{host: host, name: host + "/" + repository, tag: tag}, nil
+}
+
+// pushable is what an era can push of what was loaded: those that make manifests of
+// layers push images alone.
+func pushable(path string, loaded []image.Loaded, era pusher.Era) ([]image.Loaded, error) {
+	if era.Way != pusher.WayGraph {
+		return loaded, nil
+	}
+	images := filter(loaded, func(l image.Loaded) bool { return !l.Artifact })
+	if len(images) == 0 {
+		return nil, usage("--era best or --era containerd pushes what is stored", "%s: it holds artifacts alone, and %s makes manifests of images", path, era.Name)
+	}
+	return images, nil
 }
 
 // choose picks which of the loaded images go to which tags.

@@ -445,8 +445,8 @@ func badLayouts(t *testing.T) []badArchive {
 			"archive: blobs/sha256/MANIFEST: it is not an image: its media type is application/vnd.docker.distribution.manifest.v1+prettyjws; this one cannot be pushed as an image",
 		},
 		{
-			"layout: an artifact", f.with(files{blobName(artifact): artifact, blobName("{}"): "{}", blobName("hi"): "hi"}).index(t, descriptor(ociManifest, artifact)).tar(t),
-			"archive: blobs/sha256/OTHER: it is not an image: its config is of media type application/vnd.oci.empty.v1+json; this one cannot be pushed as an image",
+			"layout: an artifact without what it names", f.with(files{blobName(artifact): artifact, blobName("{}"): "{}"}).index(t, descriptor(ociManifest, artifact)).tar(t),
+			"archive: blobs/sha256/OTHER: it is missing, and blobs/sha256/OTHER names it; save the image again with everything it needs",
 		},
 		{
 			"layout: an index of nothing that is there", f.with(files{blobName("{}"): "{}"}).index(t, descriptor(ociIndex, "{}")).tar(t),

@@ -134,35 +134,6 @@ func TestIndexInPlace(t *testing.T) {
 	assert.Equal(t, "sbom", readAll(t, r, err))
 }
 
-// TestArtifactInPlace: what is no image is pushed from where it lies, and is there
-// with all that it names; loaded it is refused.
-func TestArtifactInPlace(t *testing.T) {
-	t.Parallel()
-	f := files{}
-	artifact := jsonOf(t, obj{
-		"schemaVersion": 2, "mediaType": ociManifest, "artifactType": "application/vnd.example", "subject": descriptor(ociManifest, "elsewhere"),
-		"config": descriptor("application/vnd.oci.empty.v1+json", "{}"), "layers": list{descriptor("text/plain", "sbom")},
-	})
-	for _, body := range []string{artifact, "{}", "sbom"} {
-		f[blobName(body)] = body
-	}
-	f = f.index(t, named(descriptor(ociManifest, artifact), "sbom"))
-	s, loaded, err := image.OpenLayout(t.Context(), f.write(t))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	require.Len(t, loaded, 1)
-	assert.Equal(t, image.Loaded{Name: "sbom", Tag: "sbom", Image: hexOf(artifact), Content: digestOf(artifact), Artifact: true}, loaded[0])
-	require.NoError(t, s.TagContent("a", "t", loaded[0].Image, loaded[0].Content))
-	o, err := s.Origin("a", "t")
-	require.NoError(t, err)
-	assert.Equal(t, digestOf(artifact), o.Manifest.Digest)
-
-	_, _, err = image.OpenLayout(t.Context(), f.without(blobName("sbom")).write(t))
-	require.ErrorContains(t, err, blobName("sbom")+": it is missing, and "+blobName(artifact)+" names it")
-	_, err = openStore(t).LoadFrom(t.Context(), strings.NewReader(f.tar(t)))
-	require.ErrorContains(t, err, "it is not an image")
-}
-
 // TestForeignLayer: a layer that lives elsewhere keeps its URLs, whether its bytes
 // came or not.
 func TestForeignLayer(t *testing.T) {

@@ -137,20 +137,30 @@ func (l *layoutLoad) group(ctx context.Context, name string, descriptors []v1.De
 		case err != nil:
 			return err
 		default:
-			img.Name, img.Repository, img.Tag = ref.shown, ref.repository, ref.tag
 			l.images = append(l.images, img)
 		}
 	}
 	if len(l.images) == start {
-		return missing // nil when all it had were no images
+		if missing != nil {
+			return missing
+		}
+		found, err := l.artifacts(ctx, name, descriptors)
+		if err != nil || len(found) == 0 { // nothing that it had can be pushed
+			return err
+		}
+		l.images = append(l.images, found...)
 	}
 	return l.pick(l.images[start:], ref)
 }
 
-// pick marks all images but the one that their name leads to.
+// pick gives images their name, and marks all but the one that it leads to.
 func (l *layoutLoad) pick(images []layoutImage, ref refName) error {
-	picked := max(0, slices.IndexFunc(images, isWanted))
+	picked := slices.IndexFunc(images, isWanted)
+	if picked < 0 {
+		picked = max(0, slices.IndexFunc(images, func(i layoutImage) bool { return !i.Artifact }))
+	}
 	for i := range images {
+		images[i].Name, images[i].Repository, images[i].Tag = ref.shown, ref.repository, ref.tag
 		images[i].Other = i != picked
 	}
 	if ref.repository == "" || ref.tag == "" {

@@ -38,6 +38,7 @@ type indexWalk struct {
 
 // A document is what indexes and manifests name, whichever it is.
 type document struct {
+	MediaType string          `json:"mediaType"`
 	Manifests []v1.Descriptor `json:"manifests"` // of an index
 	Config    *v1.Descriptor  `json:"config"`    // of a manifest, like those below
 	Layers    []v1.Descriptor `json:"layers"`

@@ -166,11 +166,5 @@ func (l *layoutLoad) unread(manifest string, d Descriptor, diffID digest.Digest)
 // Which layers it has is in its manifest; nothing has to be kept for it.
 func (l *layoutLoad) addUnread(o Origin) []string {
 	o.Layers = nil
-	id := o.Manifest.Digest.Encoded()
-	if !validID(id) {
-		id = digest.FromString(id).Encoded()
-	}
-	l.batch.addLayer(stagedLayer{id: id, v1: []byte("{}"), derived: true, rec: record{DiffID: emptyDiffID, Size: emptyTar, Made: &content{}}})
-	l.batch.addOrigin(id, o)
-	return []string{id}
+	return []string{l.batch.addWhole(o.Manifest.Digest, o)}
 }

@@ -25,8 +25,8 @@ type Loaded struct {
 	// neither. Of an index the image is the one that those take who know no indexes.
 	// See Store.TagContent.
 	Content digest.Digest
-	// Artifact marks what is no image and has no root file system: a manifest that
-	// only OpenLayout brings in, for those who send what is stored.
+	// Artifact marks what is no image and has no root file system: a manifest of an OCI
+	// layout, or an index without an image in it, for those who send what is stored.
 	Artifact bool
 	// Other marks an image of an index that is for another platform than the one
 	// that was picked: it is in the store, but Name does not lead to it.

@@ -32,6 +32,7 @@ type Origin struct {
 	Layers   []Descriptor `json:"layers,omitempty"`   // of Manifest, bottom first
 	Platform string       `json:"platform,omitempty"` // "linux/amd64", "linux/arm64/v8"; "" when nothing says
 	Index    *Index       `json:"index,omitempty"`    // that it came with; nil when it came alone
+	Artifact bool         `json:"artifact,omitempty"` // it is no image: Loaded.Artifact
 }
 
 // Origins are the ways in which the image with that top layer came into the

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +59,7 @@ func TestE2EHTML(t *testing.T) {
 		t.Run(name+" without colours", func(t *testing.T) { colourless(browse(t, chromium, file, 1200, 900), name) })
 	}
 	t.Run("without its script", func(t *testing.T) { scriptless(t, chromium, pages["sweep"]) })
+	t.Run("packed, without its script", func(t *testing.T) { scriptlessPacked(t, chromium, pages["packed"]) })
 	t.Run("of hostile peers", func(t *testing.T) { hostilePeers(t, chromium) })
 }
 
@@ -115,7 +117,7 @@ func ask[T any](b *browser, expression string) T {
 }
 
 // opened says whether the evidence of a cell is open.
-const opened = `document.querySelector('article:target')?.checkVisibility() === true`
+const opened = `document.querySelector('article:target')?.checkVisibility() === true && document.querySelector('article:target h2 ~ .sum') !== null`
 
 // until waits for an expression to become true.
 func (b *browser) until(expression string) {
@@ -172,6 +174,7 @@ func asExit(err error, exit **exec.ExitError) bool {
 func htmlPages(t *testing.T) map[string]string {
 	return map[string]string{
 		"sweep":  htmlPage(t, "sweep", "--client", "docker-20.10", "--fault", "reset", "--fault", "denied", "--fault", "commit-fake", "--fault", "corrupt", "--fault", "stall", "--fault", "location-downgrade"),
+		"packed": htmlPage(t, "sweep", "--client", "docker-20.10", "--step", "upload.put", "--step", "manifest.put"),
 		"matrix": htmlPage(t, "matrix", "auth", "--client", "docker-1.8", "--client", "docker-20.10", "--client", "best"),
 		"run":    htmlPage(t, "run", "auth"),
 	}
@@ -215,18 +218,35 @@ func keyboard(b *browser) {
 
 // scriptless opens a page whose script was taken out.
 func scriptless(t *testing.T, chromium context.Context, file string) {
-	whole, err := os.ReadFile(file)
-	require.NoError(t, err)
-	before, _, found := strings.Cut(string(whole), "<script>")
-	require.True(t, found)
-	bare := filepath.Join(t.TempDir(), "bare.html")
-	require.NoError(t, os.WriteFile(bare, []byte(before+"</body></html>"), 0o600))
-	b := browse(t, chromium, bare, 360, 740)
+	b := browse(t, chromium, withoutScript(t, file), 360, 740)
+	require.False(t, ask[bool](b, `document.getElementById('pack') !== null`), "the page is packed")
 	b.click(".scroll a.v")
 	b.until(opened)
 	b.click("article:target a.close")
 	b.until("!(" + opened + ")")
 	b.quiet()
+}
+
+// scriptlessPacked opens a packed page whose script was taken out: the table is there,
+// and the page says what is not.
+func scriptlessPacked(t *testing.T, chromium context.Context, file string) {
+	b := browse(t, chromium, withoutScript(t, file), 360, 740)
+	require.True(t, ask[bool](b, `document.querySelector('.needs').checkVisibility()`), "the page does not say that it needs its script")
+	b.click(".scroll a.v")
+	b.until(`document.querySelector('article:target')?.checkVisibility() === true`)
+	require.Contains(t, ask[string](b, `getComputedStyle(document.querySelector('article:target'), '::before').content`), "the page's script unpacks it")
+	b.quiet()
+}
+
+func withoutScript(t *testing.T, file string) (bare string) {
+	t.Helper()
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	before, _, found := strings.Cut(string(whole), "<script>")
+	require.True(t, found)
+	bare = filepath.Join(t.TempDir(), "bare.html")
+	require.NoError(t, os.WriteFile(bare, []byte(before+"</body></html>"), 0o600))
+	return bare
 }
 
 // contrasts finds text that is less than 4.5 : 1 against what is behind it (WCAG
@@ -307,7 +327,7 @@ func colourless(b *browser, name string) {
 // hostilePeers opens pages whose every text is hostile.
 func hostilePeers(t *testing.T, chromium context.Context) {
 	for i, s := range []string{
-		"<script>document.title = 'owned'</script>", `"><img src=http://127.0.0.1:1/x onerror="document.title='owned'">`, "</style></script><script>document.title='owned'</script>",
+		"\x00</script><script>document.title = 'owned'</script>", `"><img src=http://127.0.0.1:1/x onerror="document.title='owned'">`, "</style></script><script>document.title='owned'</script>",
 		"\x1b[2J\u009b\u202e<b>", "javascript:document.title='owned'", strings.Repeat("x<", 50_000),
 	} {
 		r := report.Result{
@@ -324,16 +344,28 @@ func hostilePeers(t *testing.T, chromium context.Context) {
 				Verdict: "bad", Summary: s, Evidence: &tables.Evidence{Result: r, Again: s, File: s, Text: s},
 			}}}}}},
 		}
-		file := filepath.Join(t.TempDir(), fmt.Sprintf("hostile%d.html", i))
-		f, err := os.Create(file)
-		require.NoError(t, err)
-		require.NoError(t, p.WriteHTML(f))
-		require.NoError(t, f.Close())
-		b := browse(t, chromium, file, 1200, 900)
-		b.click(".scroll a.v")
-		b.until(opened)
-		require.Equal(t, "page", ask[string](b, `document.title`), s)
-		require.Equal(t, 1, ask[int](b, `document.scripts.length`), s)
-		b.quiet()
+		openHostile(t, chromium, fmt.Sprintf("hostile%d.html", i), p, 1)
+		r.Said = slices.Repeat(r.Said, 250)
+		p.Tables[0].Rows[0].Cells[0].Evidence.Result = r
+		p.Tables[0].Rows = slices.Repeat(p.Tables[0].Rows, 20)
+		openHostile(t, chromium, fmt.Sprintf("packed%d.html", i), p, 2)
 	}
+}
+
+// openHostile opens the first cell of a page: it is still the page that it was, with
+// its own scripts alone.
+func openHostile(t *testing.T, chromium context.Context, name string, p *tables.Page, scripts int) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(file)
+	require.NoError(t, err)
+	require.NoError(t, p.WriteHTML(f))
+	require.NoError(t, f.Close())
+	b := browse(t, chromium, file, 1200, 900)
+	b.click(".scroll a.v")
+	b.until(opened)
+	require.Equal(t, "page", ask[string](b, `document.title`), name)
+	require.Equal(t, scripts, ask[int](b, `document.scripts.length`), name)
+	require.Zero(t, ask[int](b, `document.images.length`), name)
+	b.quiet()
 }

@@ -51,11 +51,9 @@ const (
 	tailSteps  = 40
 )
 
+// newEvidenceView prepares the evidence of a cell that has some.
 func newEvidenceView(c cellView) *evidenceView {
 	e := c.Evidence
-	if e == nil {
-		return nil
-	}
 	r := e.Result.Scrubbed()
 	v := &evidenceView{
 		Cell: c, Result: r, Again: clean(e.again(r)), File: clean(e.File), Scenario: lines(e.Text),

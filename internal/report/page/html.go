@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -31,8 +32,10 @@ var layout = sync.OnceValue(func() *template.Template {
 
 // WriteHTML writes one HTML page that needs nothing else: style and script stand
 // in it, by their digests the only ones that may run, and nothing is fetched.
-// Whatever a peer said is text there, with its control characters shown. The page
-// works without its script, which adds the arrow keys and the filter.
+// Whatever a peer said is text there, with its control characters shown. The tables
+// work without the script, which adds the arrow keys and the filter. So does what
+// stands behind the cells, unless there is much of it: then it is packed, and the
+// script unpacks it; see packer.
 //
 // Evidence is written as it is rendered, one after the other.
 //
@@ -47,6 +50,16 @@ func (p *Page) WriteHTML(w io.Writer) error {
 	}
 	buffered := bufio.NewWriter(w)
 	if err := layout().Execute(buffered, v); err != nil {
+		return err
+	}
+	write := writePlain
+	if v.Packed() {
+		write = writePacked
+	}
+	if err := write(buffered, v.cells()); err != nil {
+		return err
+	}
+	if err := layout().ExecuteTemplate(buffered, "end", v); err != nil {
 		return err
 	}
 	return buffered.Flush()
@@ -79,6 +92,23 @@ func (v pageView) Legend() []legendEntry {
 		list = append(list, legendEntry{one, count[one.Name]})
 	}
 	return list
+}
+
+// cells are those that have evidence, in the order of the page.
+func (v pageView) cells() iter.Seq[cellView] {
+	return func(yield func(cellView) bool) {
+		for _, t := range v.Views {
+			for _, g := range t.Groups {
+				for _, r := range g.Rows {
+					for _, c := range r.Cells {
+						if c.Evidence != nil && !yield(c) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
 }
 
 type legendEntry struct {
@@ -161,9 +191,6 @@ func (c cellView) Label() string {
 	}
 	return clean(label)
 }
-
-// View is the evidence behind the cell, made when the template asks.
-func (c cellView) View() *evidenceView { return newEvidenceView(c) }
 
 // maxText bounds one text of a page, in characters, and maxLines one list.
 const (

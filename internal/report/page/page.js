@@ -51,11 +51,36 @@
     }
   };
 
+  // The evidence of a large page is packed: gzip in base64, a part for each article.
+  const pack = document.getElementById('pack');
+  const articles = [...document.querySelectorAll('article')];
+  let parts = null;
+  const unpack = async () => {
+    const bytes = Uint8Array.from(atob(pack.textContent), (c) => c.charCodeAt(0));
+    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+    return (await new Response(plain).text()).split('\0');
+  };
+  const fill = async (article) => {
+    if (!pack || article.firstChild) return;
+    const part = document.createElement('template');
+    try {
+      parts ??= unpack();
+      part.innerHTML = (await parts)[articles.indexOf(article)];
+    } catch (err) {
+      part.content.append(`This browser cannot unpack what is behind the cell (${err}). Esc closes this.`);
+    }
+    if (!article.firstChild) article.append(part.content);
+  };
+
   const open = () => document.querySelector('article:target');
+  let at = null; // the fragment that was seen to last: Esc does not wait for the event
   const shown = () => {
+    if (location.hash === at) return;
+    at = location.hash;
     const article = open();
     document.body.classList.toggle('opened', Boolean(article));
     if (article) {
+      fill(article);
       article.scrollTop = 0;
       article.focus({ preventScroll: true });
     } else {
@@ -66,7 +91,9 @@
   window.addEventListener('hashchange', shown);
   document.addEventListener('keydown', (event) => {
     const article = open();
-    if (event.key === 'Escape' && article) location.hash = article.querySelector('a.close').hash;
+    if (event.key !== 'Escape' || !article) return;
+    location.hash = article.id.slice(1);
+    shown();
   });
   if (open()) shown();
 

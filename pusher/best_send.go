@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 // A connSender is a body that can put its bytes onto a connection by itself. handled
 // says whether it did; otherwise it is read.
 type connSender interface {
-	sendTo(c *net.TCPConn, n int64) (sent int64, err error, handled bool)
+	sendTo(c *linkedConn, tcp *net.TCPConn, n int64) (sent int64, err error, handled bool)
 }
 
 // ReadFrom implements io.ReaderFrom: net/http copies a request's body through it. A
@@ -23,7 +24,7 @@ func (c *linkedConn) ReadFrom(r io.Reader) (int64, error) {
 		tcp, isTCP := c.Conn.(*net.TCPConn)
 		body, knows := limited.R.(connSender)
 		if isTCP && knows {
-			if n, err, handled := body.sendTo(tcp, limited.N); handled {
+			if n, err, handled := body.sendTo(c, tcp, limited.N); handled {
 				limited.N -= n
 				return n, err
 			}
@@ -33,45 +34,42 @@ func (c *linkedConn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // sendTo implements connSender.
-func (b *closingBody) sendTo(c *net.TCPConn, n int64) (int64, error, bool) {
+func (b *closingBody) sendTo(c *linkedConn, tcp *net.TCPConn, n int64) (int64, error, bool) {
 	if s, ok := b.ReadCloser.(connSender); ok {
-		return s.sendTo(c, n)
+		return s.sendTo(c, tcp, n)
 	}
 	return 0, nil, false
 }
 
-// How a blob is sent past Read: the kernel copies from the file to the connection,
-// and the hasher reads the same file beside it. Neither is further ahead than sendAhead,
-// so that the second finds in the caches what the first brought there.
+// How a blob is sent past Read: where a core is to spare, the kernel copies from the file
+// to the connection and the hasher reads the same file beside it. Where other blobs keep
+// the cores busy, a block is read once, hashed and sent: that takes less work of all.
 const (
 	sendLeast = 128 << 10 // bytes; below, a read is as quick
-	sendStep  = 1 << 20
-	sendAhead = 8 << 20
-	sendHeld  = 4 << 10 // of the end, until all is found right
-	hashStep  = 64 << 10
+	sendPart  = 8 << 20   // after so many it is looked anew which way is quicker, and none is further ahead
+	sendStep  = 1 << 20   // of the kernel's
+	sendHeld  = 4 << 10   // of the end, until all is found right
+	sendBlock = 32 << 10
 )
 
-// hashBlocks are what the hasher reads into.
-var hashBlocks = sync.Pool{New: func() any { return new([hashStep]byte) }}
+// sendBlocks are what is read into.
+var sendBlocks = sync.Pool{New: func() any { return new([sendBlock]byte) }}
 
 // A sending is bytes of a blob on their way past Read.
 type sending struct {
 	body *sumBody
 	file *os.File
 	conn *net.TCPConn
+	with *links // the connections to the same endpoint
 
-	mu     sync.Mutex // guards everything below
-	moved  *sync.Cond // anything below did, on mu
-	sent   int64      // position that was sent up to
-	hashed int64      // position that was hashed up to
-	ended  bool       // the sender is done, or gave up
-	err    error      // of the hasher
+	sent   int64 // position that was sent up to
+	hashed int64 // position that was hashed up to, or further than that
 
 	over chan struct{} // closed when nobody uses the file and the sum any more
 }
 
 // sendTo implements connSender.
-func (b *sumBody) sendTo(c *net.TCPConn, n int64) (int64, error, bool) {
+func (b *sumBody) sendTo(c *linkedConn, tcp *net.TCPConn, n int64) (int64, error, bool) {
 	b.mu.Lock()
 	file, ok := b.file.(*os.File)
 	from, to := b.at, b.at+n
@@ -79,14 +77,13 @@ func (b *sumBody) sendTo(c *net.TCPConn, n int64) (int64, error, bool) {
 		b.mu.Unlock()
 		return 0, nil, false
 	}
-	s := &sending{body: b, file: file, conn: c, sent: from, hashed: b.sum.hashed, over: make(chan struct{})}
-	s.moved = sync.NewCond(&s.mu)
+	s := &sending{body: b, file: file, conn: tcp, with: c.links, sent: from, hashed: b.sum.hashed, over: make(chan struct{})}
 	b.sending = s
 	b.mu.Unlock()
-	sent, err := s.run(to)
+	err := s.run(to)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.at, b.sending = from+sent, nil
+	b.at, b.sending = s.sent, nil
 	b.sum.hashed = s.hashed
 	switch {
 	case b.err != nil: // closed meanwhile
@@ -95,108 +92,120 @@ func (b *sumBody) sendTo(c *net.TCPConn, n int64) (int64, error, bool) {
 		b.err = err
 	}
 	close(s.over)
-	return sent, err, true
+	return s.sent - from, err, true
 }
 
 // run sends up to a position, and hashes up to there.
-func (s *sending) run(to int64) (int64, error) {
-	from, last := s.sent, to
+func (s *sending) run(to int64) error {
+	s.with.sending.Add(1)
+	defer s.with.sending.Add(-1)
+	for s.sent < to {
+		way := s.inTurn
+		if 2*int(s.with.sending.Load()) <= runtime.GOMAXPROCS(0) {
+			way = s.beside
+		}
+		if err := way(min(s.sent+sendPart, to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inTurn reads, hashes and sends block by block.
+func (s *sending) inTurn(to int64) error {
+	lent := sendBlocks.Get().(*[sendBlock]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer sendBlocks.Put(lent)
+	for s.sent < to {
+		if s.body.tell != nil {
+			s.body.tell(s.sent)
+		}
+		block := lent[:min(sendBlock, to-s.sent)]
+		n, err := s.file.ReadAt(block, s.sent)
+		if n < len(block) {
+			return s.broken(s.sent+int64(n), err)
+		}
+		if fresh := s.sent + int64(n) - s.hashed; fresh > 0 {
+			s.body.sum.hash.Write(block[int64(n)-fresh:])
+			s.hashed += fresh
+		}
+		if s.sent+int64(n) == s.body.sum.size {
+			if err := s.body.sum.verify(); err != nil {
+				return err
+			}
+		}
+		wrote, err := s.conn.Write(block)
+		s.sent += int64(wrote)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beside has the kernel send while another reads and hashes.
+func (s *sending) beside(to int64) error {
+	last := to
 	if to == s.body.sum.size {
-		last = to - sendHeld
+		last = max(to-sendHeld, s.sent)
 	}
-	hashing := make(chan struct{})
-	go func() {
-		defer close(hashing)
-		s.hash(to)
-	}()
-	err := s.copyUpTo(last)
-	s.mu.Lock()
-	if err != nil {
-		s.ended = true
-	}
-	s.moved.Broadcast()
-	s.mu.Unlock()
-	<-hashing
-	if err == nil {
-		err = s.err
+	hashed := make(chan error, 1)
+	go func() { hashed <- s.hash(to) }()
+	err := s.copy(last)
+	if broken := <-hashed; err == nil {
+		err = broken
 	}
 	if err == nil && last < to {
 		if err = s.body.sum.verify(); err == nil {
 			err = s.copy(to)
 		}
 	}
-	return s.sent - from, err
-}
-
-// copyUpTo sends step by step and keeps near the hasher.
-func (s *sending) copyUpTo(last int64) error {
-	for {
-		s.mu.Lock()
-		for s.err == nil && s.sent-s.hashed > sendAhead {
-			s.moved.Wait()
-		}
-		at, err := s.sent, s.err
-		s.mu.Unlock()
-		if err != nil || at >= last {
-			return err
-		}
-		if s.body.tell != nil {
-			s.body.tell(at)
-		}
-		if err := s.copy(min(at+sendStep, last)); err != nil {
-			return err
-		}
-	}
+	return err
 }
 
 // copy has the kernel send up to a position.
 func (s *sending) copy(to int64) error {
-	n, err := io.Copy(s.conn, &io.LimitedReader{R: s.file, N: to - s.sent})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent += n
-	s.moved.Broadcast()
-	if err == nil && s.sent < to {
-		err = s.body.sum.short(s.sent)
+	if _, err := s.file.Seek(s.sent, io.SeekStart); err != nil {
+		return s.broken(s.sent, err)
 	}
-	return err
+	for s.sent < to {
+		if s.body.tell != nil {
+			s.body.tell(s.sent)
+		}
+		step := min(sendStep, to-s.sent)
+		n, err := io.Copy(s.conn, &io.LimitedReader{R: s.file, N: step})
+		s.sent += n
+		if err != nil {
+			return err
+		}
+		if n < step {
+			return s.body.sum.short(s.sent)
+		}
+	}
+	return nil
 }
 
-// hash hashes up to a position; when the sender gave up, only what was sent, so that
-// nothing is missing where another request goes on.
-func (s *sending) hash(to int64) {
-	lent := hashBlocks.Get().(*[hashStep]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer hashBlocks.Put(lent)
-	block := lent[:]
-	for {
-		s.mu.Lock()
-		for !s.ended && s.hashed < to && s.hashed-s.sent > sendAhead {
-			s.moved.Wait()
-		}
-		at, end := s.hashed, to
-		if s.ended {
-			end = min(s.sent, to)
-		}
-		s.mu.Unlock()
-		if at >= end {
-			return
-		}
-		n, err := s.file.ReadAt(block[:min(int64(len(block)), end-at)], at)
+// hash hashes up to a position.
+func (s *sending) hash(to int64) error {
+	lent := sendBlocks.Get().(*[sendBlock]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer sendBlocks.Put(lent)
+	for s.hashed < to {
+		block := lent[:min(sendBlock, to-s.hashed)]
+		n, err := s.file.ReadAt(block, s.hashed)
 		s.body.sum.hash.Write(block[:n])
-		s.mu.Lock()
 		s.hashed += int64(n)
-		if at += int64(n); at < end && err != nil {
-			if s.err = fmt.Errorf("%w: %w", errLocal, err); errors.Is(err, io.EOF) {
-				s.err = s.body.sum.short(at)
-			}
-			end = at
-		}
-		s.moved.Broadcast()
-		s.mu.Unlock()
-		if at >= end && s.err != nil {
-			return
+		if n < len(block) {
+			return s.broken(s.hashed, err)
 		}
 	}
+	return nil
+}
+
+// broken is the error of a file that was read up to a position.
+func (s *sending) broken(at int64, err error) error {
+	if errors.Is(err, io.EOF) {
+		return s.body.sum.short(at)
+	}
+	return fmt.Errorf("%w: %w", errLocal, err)
 }
 
 // abort ends a sending: the connection takes nothing more. It returns when the

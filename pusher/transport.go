@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
@@ -90,7 +91,8 @@ func (d dialled) String() string { return string(d) }
 // that virtual time knows who waits on it, and closes those that are left when
 // nobody needs them any more: net/http closes them too, but when it comes to it.
 type links struct {
-	clock clock.Clock
+	clock   clock.Clock
+	sending atomic.Int32 // bodies that are on their way past Read
 
 	mu    sync.Mutex // guards everything below
 	open  map[*linkedConn]bool
@@ -127,6 +129,9 @@ type linkedConn struct {
 	link  string // the client's end
 	links *links
 }
+
+// NetConn is the connection itself.
+func (c *linkedConn) NetConn() net.Conn { return c.Conn }
 
 func (l *links) dialer(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/report"
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // pretend is a foreign client that this test's own program plays; see pretending.
@@ -89,6 +90,40 @@ func TestForeignClients(t *testing.T) {
 			}
 			if res.Outcome != tt.outcome || !strings.Contains(said, tt.says) {
 				t.Errorf("it is %s (%s), want %s (%s)\n%s", res.Outcome, said, tt.outcome, tt.says, strings.Join(res.Said, "\n"))
+			}
+		})
+	}
+}
+
+// TestAForeignClientThatOutgrewAHabit: what a client is sure to break after a strike,
+// and breaks no longer, is a failure; after anything else nobody knows.
+func TestAForeignClientThatOutgrewAHabit(t *testing.T) {
+	t.Parallel()
+	const fake, slow = "faults: [{commit-fake: manifest.put}]\n", "faults: [{delay: upload.start, by: 1ms}]\n"
+	habit := Habit{Because: "it does not look", Always: []Strike{{"delay", wire.OpUploadStart}, {"commit-fake", wire.OpManifestPut}}}
+	const outgrown = "pretend is known to break this when delay strikes upload.start (it does not look) and did not: its adapter's list is wrong"
+	for _, tt := range []struct {
+		name, src string
+		outcome   report.Outcome
+		says      string
+	}{
+		{"it breaks it", pretended + fake, report.Pass, ""},
+		{"it breaks it no longer", pretended + slow, report.Fail, outgrown},
+		{"nothing strikes", pretended, report.Pass, ""},
+		{"something else strikes too", pretended + strings.TrimSuffix(slow, "]\n") + ", {delay: manifest.put, by: 1ms}]\n", report.Pass, ""},
+		{"a file waives it", pretended + slow + "expect: {waive: {truth: because}}", report.Fail, "it holds, although it is waived"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := pretend(t, "well")
+			f.Adapters[0].Known = map[string]Habit{"truth": habit}
+			res := driven(t, f, tt.src)
+			said := ""
+			if len(res.Failures) > 0 {
+				said = res.Failures[0].Message
+			}
+			if res.Outcome != tt.outcome || !strings.Contains(said, tt.says) || len(res.Failures) > 1 {
+				t.Errorf("it is %s (%v), want %s (%s)", res.Outcome, res.Failures, tt.outcome, tt.says)
 			}
 		})
 	}

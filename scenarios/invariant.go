@@ -24,9 +24,11 @@ type finding struct {
 	// the situation of those rules occurred: an era that is known to break then and
 	// did not is wrong.
 	rules []string
-	note  string // shown though it was kept: "ambiguous: …"
-	seq   int    // of the exchange that it is about; 0 for none
-	at    string // the part of the scenario that it is about; "" is the push
+	// outgrown says that a foreign client kept what it was sure to break; "" else.
+	outgrown string
+	note     string // shown though it was kept: "ambiguous: …"
+	seq      int    // of the exchange that it is about; 0 for none
+	at       string // the part of the scenario that it is about; "" is the push
 }
 
 // invariants lists the standing invariants in the order of every report.
@@ -76,7 +78,11 @@ func judgeInvariants(s *Scenario, pushes []*seenPush, idle []finding) ([]report.
 			}
 			found, owner = nil, nil
 			for _, p := range pushes {
-				for _, f := range inv.test(p) {
+				own := inv.test(p)
+				if !slices.ContainsFunc(own, func(f finding) bool { return f.broken != "" }) {
+					own = append(own, p.outgrown(inv.name)...)
+				}
+				for _, f := range own {
 					found, owner = append(found, f), append(owner, p)
 				}
 			}
@@ -101,6 +107,8 @@ func weigh(s *Scenario, name string, f finding, p *seenPush, waive map[string]st
 		return nil
 	}
 	switch reason, waived := waive[name]; {
+	case f.outgrown != "" && !waived:
+		f.broken = f.outgrown
 	case f.broken == "" && known != nil:
 		f.broken = p.era.Name + " is known to break this (" + known.Rule + ": " + known.Because + ") and did not: the era or its list is wrong"
 	case f.broken == "":

@@ -11,6 +11,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,6 +179,8 @@ func Validate(checks []*Check) error {
 	known, state := map[string]*Check{}, map[*Check]int{}
 	for _, c := range checks {
 		switch {
+		case c == nil || slices.Contains(c.Requires, nil) || slices.Contains(c.Uses, nil):
+			return errors.New("a check, or what one requires, is nil")
 		case c.ID == "" || c.Doc == "" || c.Run == nil || c.Level == 0:
 			return fmt.Errorf("check %q lacks its ID, level, sentence or function", c.ID)
 		case known[c.ID] != nil:

@@ -1,9 +1,14 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 func pingChecks() list { return list{ping01, ping02, ping03, ping04, ping05} }
@@ -14,11 +19,34 @@ var ping01 = &Check{
 	Hurts: "every client: docker takes the registry for none of V2 and gives up or falls back to V1",
 	Run: func(ctx context.Context, p *Probe) error {
 		a, err := p.get(ctx, "/v2/")
-		if err != nil {
-			return err
+		if err = first(err, a.wantIf(err, http.StatusOK)); err == nil {
+			return nil
 		}
-		return a.want(http.StatusOK)
+		return cmp.Or(p.turnedAway(a, err), err)
 	},
+}
+
+// turnedAway is why a first request shows nothing of the registry: it speaks TLS and
+// is not spoken to so, or knows its users and not this one. It is nil for what shows
+// something.
+func (p *Probe) turnedAway(a *answer, err error) error {
+	var v *Violation
+	if !errors.As(err, &v) {
+		return nil
+	}
+	text := string(a.body)
+	if p.base.Scheme == "http" && (strings.Contains(v.Got, `malformed HTTP response "\x15\x03`) ||
+		a.status == http.StatusBadRequest && strings.Contains(text, "HTTP request") && strings.Contains(text, "HTTPS")) {
+		return fmt.Errorf("%s cannot be reached: it speaks TLS; write https:// for http://", p.base.Host)
+	}
+	e := v.Exchange
+	if e == nil || !p.known() || e.Response.Status != http.StatusUnauthorized && e.Response.Status != http.StatusForbidden {
+		return nil
+	}
+	if e.Route.Op == wire.OpToken || len(challengesOf(e.Response.Header)) > 0 {
+		return fmt.Errorf("%s does not let in who checks: %s; look at the name and the password", p.base.Host, v.Got)
+	}
+	return nil
 }
 
 var ping02 = &Check{

@@ -19,6 +19,9 @@ const curlInline = 100
 // curl is what a person types to see the same answer. An upload session that the
 // request went to is started first. It is "" for what curl cannot send.
 func (a *answer) curl() string {
+	if a.url == nil { // the request could not even be made
+		return ""
+	}
 	var b strings.Builder
 	if !a.writeCurl(&b, "curl -si", 0) {
 		return ""

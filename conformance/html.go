@@ -38,7 +38,7 @@ func (r *Report) lead() []string {
 	}
 	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s. %s, seed %d.", r.counts(), r.traffic(), r.Seed)}
 	for _, c := range r.Causes() {
-		line := string(c.Word) + " " + strings.Join(c.Checks, ", ") + ": " + brief(c.Title)
+		line := string(c.Word) + " " + few(c.Checks, 12) + ": " + r.brief(c.Title)
 		if c.Hurts != "" {
 			line += ". Hurts " + c.Hurts
 		}
@@ -50,12 +50,12 @@ func (r *Report) lead() []string {
 	return lead
 }
 
-// brief is a text whose long words, such as digests, are cut.
-func brief(s string) string {
-	words := strings.Split(s, " ")
+// brief is a text without secrets whose long words, such as digests, are cut.
+func (r *Report) brief(s string) string {
+	words := strings.Split(r.clean(s), " ")
 	for i, w := range words {
-		if r := []rune(w); len(r) > 60 {
-			words[i] = string(r[:24]) + "…"
+		if letters := []rune(w); len(letters) > 60 {
+			words[i] = string(letters[:24]) + "…"
 		}
 	}
 	return strings.Join(words, " ")
@@ -147,11 +147,11 @@ func (r *Report) evidence(v Verdict, failOn Level) report.Result {
 	out.Said = append(out.Said, "spec "+v.Check.Spec+" "+v.Check.Link())
 	if v.Violation != nil {
 		for line := range strings.Lines(v.Violation.Curl) {
-			out.Said = append(out.Said, "try "+r.clean(shorten(strings.TrimRight(line, "\n"))))
+			out.Said = append(out.Said, "try "+shorten(r.clean(strings.TrimRight(line, "\n"))))
 		}
 	}
 	for _, m := range v.Measured {
-		out.Said = append(out.Said, m.String())
+		out.Said = append(out.Said, r.clean(m.String()))
 	}
 	return out
 }

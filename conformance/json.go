@@ -55,7 +55,11 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	s := wire.NewScrubber(r.secrets...)
 	out := jsonReport{
 		Format: JSONFormat, Target: r.Target, Profile: r.Profile, Seed: r.Seed, Prefix: r.Prefix, Requests: r.Requests, Bytes: r.Bytes,
-		Counts: map[Word]int{}, Can: r.Capabilities(), Causes: []Cause{}, Verdicts: []jsonVerdict{},
+		Counts: map[Word]int{}, Can: []Capability{}, Causes: []Cause{}, Verdicts: []jsonVerdict{},
+	}
+	for _, c := range r.Capabilities() {
+		c.State = s.Secrets(c.State)
+		out.Can = append(out.Can, c)
 	}
 	for _, c := range r.Causes() {
 		c.Title = s.Secrets(c.Title)
@@ -65,7 +69,11 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		out.Counts[v.Word]++
 		j := jsonVerdict{
 			ID: v.Check.ID, Level: v.Check.Level.String(), Silent: v.Check.Silent, Doc: v.Check.Doc, Word: v.Word, Reason: s.Secrets(v.Reason), BlockedBy: v.BlockedBy,
-			Spec: v.Check.Spec, Link: v.Check.Link(), Hurts: v.Check.Hurts, Seconds: v.Elapsed.Seconds(), Measured: v.Measured,
+			Spec: v.Check.Spec, Link: v.Check.Link(), Hurts: v.Check.Hurts, Seconds: v.Elapsed.Seconds(),
+		}
+		for _, m := range v.Measured {
+			m.Name, m.Text = s.Secrets(m.Name), s.Secrets(m.Text)
+			j.Measured = append(j.Measured, m)
 		}
 		if v.Known != nil {
 			j.Known, j.KnownLink = v.Known.Reason, v.Known.Link

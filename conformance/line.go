@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -76,7 +78,9 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 func (l *line) exchange(out *http.Request, a *answer) (*http.Response, error) {
 	ctx, cancel := l.p.clock.WithTimeout(out.Context(), l.p.timeout)
 	defer cancel()
-	resp := l.p.exchange(l.next, out.WithContext(ctx), a)
+	var c connecting
+	resp := l.p.exchange(l.next, out.WithContext(c.watch(ctx)), a)
+	a.unheard = a.err != nil && c.failed()
 	l.note(a)
 	if a.err != nil {
 		return nil, a.err
@@ -165,13 +169,30 @@ func (l *line) leads(address string) *answer {
 }
 
 // failing is the last answer that was not what a client hopes for; nil when there
-// is none.
+// is none. What the client gave up because of another is none, unless there is no
+// other.
 func (l *line) failing() *answer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var given *answer
 	for _, a := range slices.Backward(l.answers) {
 		absent := a.status == http.StatusNotFound && a.req.method == http.MethodHead
-		if a.err != nil || a.status >= http.StatusBadRequest && a.status != http.StatusUnauthorized && !absent {
+		switch {
+		case errors.Is(a.err, context.Canceled):
+			given = cmp.Or(given, a)
+		case a.err != nil || a.status >= http.StatusBadRequest && a.status != http.StatusUnauthorized && !absent:
+			return a
+		}
+	}
+	return given
+}
+
+// tooMany is an answer of 429; nil when there is none.
+func (l *line) tooMany() *answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.answers {
+		if a.err == nil && a.status == http.StatusTooManyRequests {
 			return a
 		}
 	}
@@ -211,7 +232,9 @@ func closing(req *http.Request, err error) error {
 }
 
 // originOf is a scheme, a host and a port, comparable.
-func originOf(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":" + portOf(u) }
+func originOf(u *url.URL) string {
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + portOf(u)
+}
 
 // realmOf is a realm without its query.
 func realmOf(u *url.URL) string { return originOf(u) + u.Path }

@@ -127,21 +127,38 @@ func (p *Probe) remember(path string) {
 }
 
 // clean deletes what the check made, the last first, as far as the registry
-// deletes at all.
-func (p *Probe) clean(ctx context.Context) {
-	p.mu.Lock()
-	made := p.made
-	p.made = nil
-	p.mu.Unlock()
-	for i := len(made) - 1; i >= 0 && !p.keeps.Load() && ctx.Err() == nil; i-- {
-		a, err := p.send(ctx, request{method: http.MethodDelete, url: made[i]})
-		if err != nil {
-			return
+// deletes at all. It reports whether nothing is left that could be deleted.
+func (p *Probe) clean(ctx context.Context) bool {
+	whole := true
+	for !p.keeps.Load() {
+		path := p.lastMade()
+		if path == "" {
+			return whole
 		}
-		if a.status == http.StatusMethodNotAllowed || a.status == http.StatusBadRequest || a.status == http.StatusForbidden {
+		a, err := p.send(ctx, request{method: http.MethodDelete, url: path})
+		switch {
+		case err != nil:
+			p.remember(path)
+			return false
+		case a.status == http.StatusMethodNotAllowed, a.status == http.StatusBadRequest, a.status == http.StatusForbidden:
 			p.keeps.Store(true)
+		case a.status >= http.StatusBadRequest && a.status != http.StatusNotFound:
+			whole = false
 		}
 	}
+	return false
+}
+
+// lastMade takes out what was made last; "" when there is nothing.
+func (p *Probe) lastMade() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.made) == 0 {
+		return ""
+	}
+	path := p.made[len(p.made)-1]
+	p.made = p.made[:len(p.made)-1]
+	return path
 }
 
 // of puts the ID of a check before what went wrong while a check made what it needs.

@@ -58,7 +58,7 @@ func (p *Probe) pushes(ctx context.Context, e pusher.Era, from source, repositor
 	done := make([]pushed, len(tags))
 	var all sync.WaitGroup
 	for i, tag := range tags {
-		all.Go(func() { done[i] = p.pushOnce(ctx, e, store, name, tag) })
+		all.Go(func() { done[i] = p.pushInTurn(ctx, e, store, name, tag) })
 	}
 	all.Wait()
 	for _, d := range done {
@@ -70,6 +70,20 @@ func (p *Probe) pushes(ctx context.Context, e pusher.Era, from source, repositor
 		}
 	}
 	return done, nil
+}
+
+// pushInTurn pushes, and again when the registry says that it got too many requests,
+// of which those of the run's other checks may be most.
+func (p *Probe) pushInTurn(ctx context.Context, e pusher.Era, store *image.Store, name, tag string) pushed {
+	d := p.pushOnce(ctx, e, store, name, tag)
+	for again := 0; again < 4 && d.err != nil; again++ {
+		a := d.line.tooMany()
+		if a == nil || p.clock.Sleep(ctx, p.retryAfter(a, again)) != nil {
+			break
+		}
+		d = p.pushOnce(ctx, e, store, name, tag)
+	}
+	return d
 }
 
 // pushOnce is one push with a client of its own, within the run's time for a request.
@@ -118,6 +132,12 @@ func (d pushed) failed() error {
 	a := d.line.failing()
 	if a != nil && errors.Is(a.err, errBudget) {
 		return a.err
+	}
+	if a != nil && a.unheard {
+		return d.line.p.unreachable(a.err)
+	}
+	if busy := d.line.tooMany(); busy != nil {
+		return &pushError{suspectsOf(busy.exchange.Route.Op), fmt.Errorf("%s was told each time that there are too many requests: %s", d.era.Name, busy.said())}
 	}
 	if d.late && a == nil && !d.again {
 		return fmt.Errorf("%s had not pushed the image within %s", d.era.Name, d.line.p.timeout)

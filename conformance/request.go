@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -55,6 +57,7 @@ type answer struct {
 	url       *url.URL
 	exchange  wire.Exchange
 	err       error // no complete answer came
+	unheard   bool  // no connection to the registry could be made
 }
 
 // errStranger says that nothing can be seen without credentials.
@@ -106,10 +109,27 @@ func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
 	if errors.Is(a.err, errBudget) {
 		return a, a.err
 	}
-	if op := new(net.OpError); errors.As(a.err, &op) && op.Op == "dial" {
-		return a, fmt.Errorf("%s: %w", p.base.Host, a.err)
+	if a.unheard {
+		return a, p.unreachable(a.err)
 	}
 	return a, a.violation("an answer", "none: "+plainError(a.err))
+}
+
+// unreachable says why no connection could be made, and what to look at.
+func (p *Probe) unreachable(err error) error {
+	why, next := plainError(err), ""
+	var op *net.OpError
+	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		next = "; name the authority that is to be believed, or believe any"
+	case errors.As(err, new(tls.RecordHeaderError)), strings.Contains(why, "HTTP response to HTTPS client"):
+		why, next = "it does not speak TLS", "; write http:// for https://"
+	case errors.As(err, &op) && op.Op == "dial" && op.Err != nil:
+		why = op.Err.Error()
+	case why == timeLimit:
+		why = "no connection within " + p.timeout.String()
+	}
+	return fmt.Errorf("%s cannot be reached: %s%s", p.base.Host, why, next)
 }
 
 // timeLimit is what a request that took too long got.
@@ -136,11 +156,28 @@ func (p *Probe) try(ctx context.Context, r request, authorization string) *answe
 	return a
 }
 
+// connecting is what became of the connection for one request. Its zero value is
+// ready; it is safe for concurrent use.
+type connecting struct{ asked, got, reused atomic.Bool }
+
+// watch is a context whose request tells of its connection.
+func (c *connecting) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { c.asked.Store(true) },
+		GotConn: func(i httptrace.GotConnInfo) { c.got.Store(true); c.reused.Store(i.Reused) },
+	})
+}
+
+// failed reports whether there was none. A transport that dials in its own way does
+// not say.
+func (c *connecting) failed() bool { return c.asked.Load() && !c.got.Load() }
+
 func (p *Probe) once(ctx context.Context, r request, authorization string) (a *answer, reused bool) {
 	a = &answer{req: r}
 	ctx, cancel := p.clock.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	var c connecting
+	ctx = c.watch(ctx)
 	req, err := p.newRequest(ctx, r, authorization)
 	if err != nil {
 		a.err = err
@@ -156,7 +193,8 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 		transport = r.via
 	}
 	p.exchange(transport, req, a) //nolint:bodyclose // it was read and closed
-	return a, reused
+	a.unheard = a.err != nil && c.failed()
+	return a, c.reused.Load()
 }
 
 // exchange sends a request over a transport, reads its answer and notes both. It
@@ -206,7 +244,7 @@ func (a *answer) take(resp *http.Response, sink io.Writer, limit int64) error {
 func (p *Probe) newRequest(ctx context.Context, r request, authorization string) (*http.Request, error) {
 	target := r.url
 	if strings.HasPrefix(target, "/") {
-		target = p.base.Scheme + "://" + p.base.Host + p.base.Path + target
+		target = p.base.String() + target
 	}
 	var body io.Reader
 	if r.body != nil {
@@ -247,7 +285,7 @@ func (p *Probe) newRequest(ctx context.Context, r request, authorization string)
 // sameHost reports whether an address is the registry's own: credentials go
 // nowhere else, and never from https to http.
 func (p *Probe) sameHost(u *url.URL) bool {
-	return u != nil && u.Host == p.base.Host && u.Scheme == p.base.Scheme
+	return u != nil && originOf(u) == originOf(p.base)
 }
 
 // location is where the answer points, made absolute.

@@ -25,14 +25,14 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 		return nil, err
 	}
 	selected, err := o.Select()
-	if err != nil {
+	if err = first(err, o.meant()); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
 	r := &runner{
 		target: t, options: o, base: base, keys: &keyring{tokens: map[string]string{}, issued: map[string]bool{}},
 		nonce: strconv.FormatInt(o.Clock.Now().UnixNano(), 36),
-		slots: make(chan struct{}, o.Parallel), states: map[*Check]*state{},
+		slots: make(chan struct{}, o.Parallel), states: map[*Check]*state{}, hung: map[string]bool{},
 		manners: o.manners(),
 	}
 	transport, stop := t.Transport, func() {}
@@ -63,7 +63,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	report := &Report{Target: t.URL, Profile: o.profileName(), Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load() || o.Keep, secrets: append(secretsOf(t), r.keys.secrets()...)}
+	report := &Report{Target: t.URL, Profile: o.profileName(), Seed: o.Seed, Prefix: r.place(), LeftBehind: r.keeps.Load() || r.left.Load() || o.Keep, secrets: append(secretsOf(t), r.keys.secrets()...)}
 	report.Requests, report.Bytes = r.manners.spent()
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
@@ -91,10 +91,12 @@ type runner struct {
 	keys      *keyring
 	nonce     string // tells this run's repositories from those of any other
 	slots     chan struct{}
-	quiet     sync.RWMutex // held for writing by what runs alone, for reading by the rest
+	quiet     sync.RWMutex    // held for writing by what runs alone, for reading by the rest
+	hung      map[string]bool // root keys of what was waited for in vain with nothing else beside; guarded by quiet
 	manners   *manners
 	given     *givenContent
 	keeps     atomic.Bool
+	left      atomic.Bool       // something that could have been deleted was not
 	states    map[*Check]*state // not changed while checks run
 	telling   sync.Mutex        // held while Progress runs
 }
@@ -138,12 +140,25 @@ func (r *runner) check(ctx context.Context, c *Check) {
 	}
 	s.verdict = r.beside(ctx, c)
 	if v := s.verdict.Violation; v != nil && (c.Timed || strings.Contains(v.Got, timeLimit)) {
-		r.quiet.Lock()
-		s.verdict = r.run(ctx, c, "again/")
-		r.quiet.Unlock()
+		s.verdict = r.control(ctx, c, s.verdict)
 	}
 	<-r.slots
 	r.tell(s.verdict)
+}
+
+// control looks again at what hangs on time, with nothing else beside; once for all
+// that waited for the same in vain.
+func (r *runner) control(ctx context.Context, c *Check, v Verdict) Verdict {
+	r.quiet.Lock()
+	defer r.quiet.Unlock()
+	if !c.Timed && r.hung[v.rootKey()] {
+		return v
+	}
+	v = r.run(ctx, c, "again/")
+	if v.Violation != nil && strings.Contains(v.Violation.Got, timeLimit) {
+		r.hung[v.rootKey()] = true
+	}
+	return v
 }
 
 // beside runs a check beside the others, unless it must be alone.
@@ -208,9 +223,27 @@ func (r *runner) run(ctx context.Context, c *Check, below string) Verdict {
 	}
 	v.Exchanges, v.Measured = p.exchanges, p.measured
 	if !r.options.Keep {
-		p.clean(ctx)
+		r.clean(ctx, p)
 	}
 	return v
+}
+
+// lastTime is how long a run that ended before its time goes on deleting.
+const lastTime = 5 * time.Second
+
+// clean deletes what a check pushed; for a short while also when the run has ended.
+func (r *runner) clean(ctx context.Context, p *Probe) {
+	if p.clean(ctx) || r.keeps.Load() {
+		return
+	}
+	if ctx.Err() != nil {
+		limited, cancel := r.options.Clock.WithTimeout(context.WithoutCancel(ctx), lastTime)
+		defer cancel()
+		if p.clean(limited) {
+			return
+		}
+	}
+	r.left.Store(true)
 }
 
 // guarded runs a check. One that panics is one that could not tell.

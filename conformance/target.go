@@ -3,10 +3,13 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/distribution/reference"
 
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/pusher"
@@ -59,7 +62,8 @@ type Options struct {
 	// of bodies it may send and get; 0 is no limit. What could not be looked at for
 	// that is an error of the run, not the registry's.
 	MaxRequests, MaxBytes int64
-	// Rate is how many requests the run may send in a second; 0 is no limit.
+	// Rate is how many requests the run may send in a second; 0 is no limit. One an
+	// hour is the fewest.
 	Rate float64
 	// Known are deviations that do not count. One that is not there any more does.
 	Known []KnownDeviation
@@ -80,19 +84,19 @@ func (o Options) withDefaults() Options {
 	if o.Checks == nil {
 		o.Checks = Checks()
 	}
-	if o.Parallel <= 0 {
+	if o.Parallel == 0 {
 		o.Parallel = 4
 	}
-	if o.Timeout <= 0 {
+	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
-	if o.Patience <= 0 {
+	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
-	if o.Prompt <= 0 {
+	if o.Prompt == 0 {
 		o.Prompt = 2 * time.Second
 	}
-	if o.Large <= 0 {
+	if o.Large == 0 {
 		o.Large = 64 << 20
 	}
 	o.Large = max(o.Large, 64<<10)
@@ -101,6 +105,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// longestPause is that of the lowest Rate.
+const longestPause = time.Hour
 
 // manners are what the options say of them.
 func (o Options) manners() *manners {
@@ -111,25 +118,76 @@ func (o Options) manners() *manners {
 	return m
 }
 
+// meant finds numbers that say nothing: below 0, and rates that are none.
+//
+// Errors: ErrOptions.
+func (o Options) meant() error {
+	for _, row := range []struct {
+		name  string
+		value float64
+	}{
+		{"Parallel", float64(o.Parallel)},
+		{"Timeout", float64(o.Timeout)},
+		{"Deadline", float64(o.Deadline)},
+		{"Patience", float64(o.Patience)},
+		{"Prompt", float64(o.Prompt)},
+		{"Large", float64(o.Large)},
+		{"MaxRequests", float64(o.MaxRequests)},
+		{"MaxBytes", float64(o.MaxBytes)},
+		{"Rate", o.Rate},
+	} {
+		if row.value < 0 {
+			return fmt.Errorf("%w: %s is below 0", ErrOptions, row.name)
+		}
+	}
+	if slowest := 1 / longestPause.Seconds(); math.IsNaN(o.Rate) || math.IsInf(o.Rate, 0) || o.Rate > 0 && o.Rate < slowest {
+		return fmt.Errorf("%w: a rate of %v requests a second cannot be kept; the lowest is %.5f, one an hour", ErrOptions, o.Rate, slowest)
+	}
+	return nil
+}
+
 // ErrTarget says that a Target or Options cannot be meant.
 var ErrTarget = errors.New("wrong target")
 
+// longestOwn is how long what comes below a prefix can be.
+const longestOwn = 64
+
+// named checks that repositories can be called so.
+//
+// Errors: ErrTarget.
+func (t Target) named() error {
+	for _, first := range []string{t.Prefix, t.Other} {
+		if first == "" {
+			continue
+		}
+		name := "registry.example/" + strings.Trim(first, "/") + "/" + strings.Repeat("x", longestOwn)
+		if _, err := reference.WithName(name); err != nil {
+			return fmt.Errorf("%w: no repository can be called %q: lower case letters, digits, and . _ - between them, in parts with / between, and room for %d more characters", ErrTarget, first, longestOwn)
+		}
+	}
+	return nil
+}
+
 // base checks the target and returns where it is.
 func (t Target) base() (*url.URL, error) {
+	if err := t.named(); err != nil {
+		return nil, err
+	}
 	text := t.URL
+	if strings.Contains(text, "@") {
+		return nil, fmt.Errorf("%w: the address has credentials in it; give them apart", ErrTarget)
+	}
 	if !strings.Contains(text, "://") {
 		return nil, fmt.Errorf("%w: %q has no scheme; write http:// or https:// before it", ErrTarget, text)
 	}
-	u, err := url.Parse(strings.TrimSuffix(strings.TrimSuffix(text, "/"), "/v2"))
+	u, err := url.Parse(strings.TrimRight(strings.TrimSuffix(strings.TrimRight(text, "/"), "/v2"), "/"))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrTarget, err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("%w: %q is neither http nor https", ErrTarget, text)
-	case u.Host == "":
+	case u.Hostname() == "":
 		return nil, fmt.Errorf("%w: %q names no host", ErrTarget, text)
-	case u.User != nil:
-		return nil, fmt.Errorf("%w: the address has credentials in it; give them apart", ErrTarget)
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%w: %q is more than an address", ErrTarget, text)
 	}

@@ -24,9 +24,9 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	var b strings.Builder
 	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...), color: o.Color}
 	t.tree(r, o.Verbose)
-	for _, v := range r.Verdicts {
-		if v.Violation != nil && (v.Word == Fail || v.Word == Warn || o.Verbose) {
-			t.detail(v, r.again(v))
+	for _, c := range r.Causes() {
+		if o.Verbose || c.Word == Fail || c.Word == Warn {
+			t.cause(r, c, o.Verbose)
 		}
 	}
 	t.summary(r)
@@ -153,6 +153,28 @@ func (v Verdict) title() string {
 	return v.Check.Doc
 }
 
+// cause shows a check that a cause was found by, and names the others that show it.
+func (t textWriter) cause(r *Report, c Cause, verbose bool) {
+	for i, id := range c.Checks {
+		v := r.Verdict(id)
+		if v.Violation == nil || i > 0 && !verbose {
+			continue
+		}
+		t.detail(*v, r.again(*v))
+		if also := c.Checks[1:]; !verbose && len(also) > 0 {
+			t.line("  also   %s", few(also, 8))
+		}
+	}
+}
+
+// few names no more than so many of some checks.
+func few(ids []string, limit int) string {
+	if len(ids) <= limit+1 {
+		return strings.Join(ids, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:limit], ", "), len(ids)-limit)
+}
+
 // detail shows all that is known of what is not met.
 func (t textWriter) detail(v Verdict, again string) {
 	t.line("")
@@ -176,7 +198,7 @@ func (t textWriter) detail(v Verdict, again string) {
 	}
 	for i, line := range strings.Split(v.Violation.Curl, "\n") {
 		if line != "" {
-			t.line("  %-6s %s", map[bool]string{true: "try"}[i == 0], shorten(line))
+			t.line("  %-6s %s", map[bool]string{true: "try"}[i == 0], shorten(t.scrub.Secrets(line)))
 		}
 	}
 	t.line("  again  %s", again)
@@ -196,7 +218,11 @@ func shorten(s string) string {
 func (t textWriter) summary(r *Report) {
 	t.line("")
 	t.line("%s", r.Target)
-	for _, c := range r.Capabilities() {
+	can := r.Capabilities()
+	if len(can) > 1 && !slices.ContainsFunc(can, func(c Capability) bool { return c.State != can[0].State }) {
+		can = []Capability{{"everything", can[0].State}}
+	}
+	for _, c := range can {
 		t.line("  %-22s %s", c.Name, c.State)
 	}
 	causes := r.Causes()
@@ -205,7 +231,7 @@ func (t textWriter) summary(r *Report) {
 			t.line("  … and %d more", len(causes)-i)
 			break
 		}
-		t.line("%-5s %s: %s", c.Word, strings.Join(c.Checks, ", "), shorten(brief(c.Title)))
+		t.line("%-5s %s: %s", c.Word, few(c.Checks, 5), shorten(r.brief(c.Title)))
 		if c.Hurts != "" && c.Word != Errored {
 			t.line("      hurts %s", c.Hurts)
 		}

@@ -143,7 +143,7 @@ func plainError(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return timeLimit
 	}
-	return err.Error()
+	return wire.ScrubMessage(err.Error())
 }
 
 // try sends a request once; or twice when the connection turned out to be one

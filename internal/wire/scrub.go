@@ -106,7 +106,7 @@ func (s *Scrubber) exchange(e Exchange) Exchange {
 	if !s.KeepTimes {
 		e.At, e.Elapsed = 0, 0
 	}
-	e.Err = s.text(maskAddresses(s.terms.replace(e.Err)))
+	e.Err = s.text(maskCookies(maskAddresses(s.terms.replace(e.Err))))
 	e.Request.Method = s.method(e.Request.Method)
 	e.Request.Host = s.secrets.mask(s.hostName(e.Request.Host))
 	if e.Route.Op == OpEvent {

@@ -3,7 +3,7 @@ package wire
 import "strings"
 
 // ScrubMessage masks in a text for a person what Scrub masks in the URLs of a trace:
-// passwords, tokens, signatures, _state and upload sessions. Hosts stay, for the person
+// passwords, tokens, signatures, _state and upload sessions; and cookies that an error quotes. Hosts stay, for the person
 // has to know which one. It is safe for concurrent use.
 func ScrubMessage(text string) string {
 	s := NewScrubber()
@@ -17,7 +17,23 @@ func ScrubMessage(text string) string {
 		b.WriteString(s.link(link))
 		done = at + len(link)
 	}
-	return s.text(b.String() + text[done:])
+	return s.text(maskCookies(b.String() + text[done:]))
+}
+
+// maskCookies masks the value of a cookie in the words with which net/http refuses a
+// header that is none: it quotes the line.
+func maskCookies(text string) string {
+	const name = "cookie: "
+	at := strings.Index(strings.ToLower(text), name)
+	if at < 0 || len(strings.ToLower(text)) != len(text) {
+		return text
+	}
+	at += len(name)
+	end := len(text)
+	if quote := strings.LastIndex(text, `"`); quote > at {
+		end = quote
+	}
+	return text[:at] + maskCookie + text[end:]
 }
 
 // links are what may be URLs in a text, absolute or not, with where they begin.

@@ -20,6 +20,10 @@ type secrets struct {
 // coreLimit is how long a piece of base64 must be to say anything.
 const coreLimit = 6
 
+// cutLimit is how many characters of a longer secret give it away, where a text was
+// cut behind them.
+const cutLimit = 24
+
 func newSecrets(list []string) secrets {
 	seen := map[string]bool{}
 	var s secrets
@@ -65,7 +69,7 @@ func base64Cores(secret string) []string {
 			code := enc.EncodeToString(text)
 			from, to := (pad*8+5)/6, len(text)*8/6
 			if to-from >= coreLimit {
-				cores = append(cores, code[from:to])
+				cores = append(cores, code[from:min(to, from+cutLimit)])
 			}
 		}
 	}
@@ -100,6 +104,9 @@ func (s secrets) mask(text string) string {
 			if masked := maskEscaped(text, form); masked != text {
 				text, again = masked, true
 			}
+			if masked := maskCut(text, form); masked != text {
+				text, again = masked, true
+			}
 		}
 	}
 	return text
@@ -129,6 +136,22 @@ func maskEscaped(text, secret string) string {
 		return text
 	}
 	return text[:from[at]] + maskSecret + text[from[at+len(secret)]:]
+}
+
+// maskCut masks a secret of which a text has no more than the beginning.
+func maskCut(text, secret string) string {
+	if len(secret) <= cutLimit {
+		return text
+	}
+	at := strings.Index(text, secret[:cutLimit])
+	if at < 0 {
+		return text
+	}
+	n := cutLimit
+	for n < len(secret) && at+n < len(text) && text[at+n] == secret[n] {
+		n++
+	}
+	return text[:at] + maskSecret + text[at+n:]
 }
 
 // maskTail masks the beginning of a secret at the end of a text that was cut.

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -57,15 +58,20 @@ func (s *Store) replay() {
 		return
 	}
 	j.read = true
-	data, err := os.ReadFile(j.path)
+	file, err := os.Open(j.path)
 	if err != nil {
 		return
 	}
-	j.torn = len(data) > 0 && data[len(data)-1] != '\n'
+	defer file.Close() // read only
 	lines, entries := 0, 0
-	for line := range strings.Lines(string(data)) {
-		lines++
-		s.apply(strings.Fields(line))
+	for r := bufio.NewReader(file); err == nil; {
+		var line string
+		line, err = r.ReadString('\n')
+		if line != "" {
+			lines++
+			j.torn = err != nil
+			s.apply(strings.Fields(line))
+		}
 	}
 	for _, list := range s.byDiffID {
 		entries += len(list)

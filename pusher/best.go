@@ -31,6 +31,7 @@ func Best() Era {
 		Policy:    untilTLS,
 		Endpoints: []EndpointRule{{"https", V2}, {"http", V2}},
 		Names:     NameRules{Reference: plainReference},
+		Archive:   ArchiveContent,
 		Errors:    ErrorRules{Codes: errcode.Docker28(), Spoken: true},
 		Words: Words{
 			Refers:    "The push refers to repository [%[1]s]",

@@ -23,6 +23,7 @@ func Containerd() Era {
 		TokenTimeout:     time.Minute,
 		Token:            TokenRules{MinLifetime: time.Minute, AccessToken: true, Refresh: true, RegistryToken: true},
 		Names:            NameRules{Reference: plainReference},
+		Archive:          ArchiveContent,
 		Errors:           ErrorRules{Codes: errcode.Docker28(), Spoken: true},
 		Words: Words{
 			Refers:     "The push refers to repository [%[1]s]",

@@ -35,7 +35,8 @@ func Docker110() Era {
 		Token: TokenRules{
 			MinLifetime: 60 * time.Second, AccessToken: true, Decodes: true, MountScope: MountScopeKept, RegistryToken: true,
 		},
-		Names: NameRules{Reference: "Error parsing reference: %[1]q is not a valid repository/tag", Longest: LengthAsWritten},
+		Archive: ArchiveManifest,
+		Names:   NameRules{Reference: "Error parsing reference: %[1]q is not a valid repository/tag", Longest: LengthAsWritten},
 		Errors: ErrorRules{
 			Codes:      errcode.Docker110(),
 			Spoken:     true,
@@ -184,6 +185,7 @@ func Docker28() Era {
 	e.Errors.Codes = errcode.Docker28()
 	e.Errors.PlainBodies = true
 	e.Names.Longest = LengthOfPath
+	e.Archive = ArchiveLayout
 	e.Upload.ChunkType = "application/octet-stream"
 	e.Layers.Foreign, e.Layers.ForeignAllowed = false, false
 	e.Words.NoPlatform = "image with reference %[1]s was found but its platform (%[3]s) does not match the specified platform (%[2]s)"

@@ -46,7 +46,8 @@ type Era struct {
 	Manifest       ManifestRules
 	V1             V1Rules
 
-	Stream StreamStyle
+	Stream  StreamStyle
+	Archive ArchiveForm // of docker save
 	// OutlivesCaller lets a push go on when who asked for it over the engine API is
 	// gone (P-026).
 	OutlivesCaller bool

@@ -1,18 +1,13 @@
 package pusher
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-
-	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
-// configLimit bounds what is read of a config, bytes.
+// configLimit bounds what is read of a manifest that a registry has, bytes.
 const configLimit = 16 << 20
 
 // A localImage is an image as dockers since 1.10 see it.
@@ -23,64 +18,13 @@ type localImage struct {
 
 // openImage reads an image by its top layer.
 func openImage(images *image.Store, id string) (localImage, error) {
-	var chain []image.Layer
-	for l, err := range images.Chain(id) {
-		if err != nil {
-			return localImage{}, err
-		}
-		chain = append(chain, l)
-	}
-	slices.Reverse(chain)
-	config, err := readConfig(images, id)
-	if errors.Is(err, image.ErrNoConfig) {
-		config, err = image.ConfigFromV1(chain)
-	}
-	if err != nil {
-		return localImage{}, err
-	}
-	var c struct {
-		RootFS struct {
-			DiffIDs []digest.Digest `json:"diff_ids"`
-		} `json:"rootfs"`
-	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return localImage{}, fmt.Errorf("config of layer %s: %w", id, err)
-	}
-	img := localImage{config: config}
-	for _, d := range c.RootFS.DiffIDs { // history entries without a layer lie between
-		i := slices.IndexFunc(chain, func(l image.Layer) bool { return l.DiffID == d })
-		if i < 0 {
-			return localImage{}, fmt.Errorf("layer %s of its config is not below layer %s", d, id)
-		}
-		img.layers = append(img.layers, chain[i])
-		chain = chain[i+1:]
-	}
-	return img, nil
-}
-
-// readConfig reads an image's config.
-//
-// Errors: image.ErrNoConfig.
-func readConfig(images *image.Store, id string) ([]byte, error) {
-	d, err := images.Config(id)
-	if err != nil {
-		return nil, err
-	}
-	return readBlob(images, "config", d)
+	img, err := images.Image(id)
+	return localImage{config: img.Config, layers: img.Layers}, err
 }
 
 // readBlob reads a small blob of the store.
 func readBlob(images *image.Store, what string, d image.Descriptor) ([]byte, error) {
-	f, err := images.OpenBlob(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	data, err := io.ReadAll(io.LimitReader(f, configLimit+1))
-	if err == nil && len(data) > configLimit {
-		err = fmt.Errorf("%s %s has more than %d bytes", what, d.Digest, configLimit)
-	}
-	return data, err
+	return images.ReadBlob(what, d.Digest)
 }
 
 // ErrArtifact means that what a tag stands for is no image, and the era pushes images

@@ -32,20 +32,34 @@ type PlatformError struct {
 // Error implements error.
 func (e *PlatformError) Error() string { return e.text }
 
-// newPlatformError words an era's error. Of several platforms that are there, none
-// is the wanted one.
+// newPlatformError is the error of a job's tag.
 func newPlatformError(job *Job, tag string, present []string) *PlatformError {
-	e := &PlatformError{Wanted: platforms.FormatAll(*job.platform), Present: present}
-	has := strings.Join(present, ", ")
-	if has == "" {
-		has = "none that is known"
+	name := job.familiar(tag)
+	if job.Era.Words.NoPlatform == "" {
+		name = job.reference(tag)
 	}
-	if words := job.Era.Words.NoPlatform; words != "" {
-		e.text = fmt.Sprintf(words, job.familiar(tag), e.Wanted, has)
-	} else {
-		e.text = fmt.Sprintf("%s is not there for %s; it is there for %s", job.reference(tag), e.Wanted, has)
+	return job.Era.NewPlatformError(name, *job.platform, present)
+}
+
+// NewPlatformError words an era's error about an image that is not there for a platform:
+// name is local, with the tag. Of several platforms that are there, none is the wanted
+// one.
+func (e Era) NewPlatformError(name string, wanted v1.Platform, present []string) *PlatformError {
+	words := e.Words.NoPlatform
+	if words == "" {
+		words = "%[1]s is not there for %[2]s; it is there for %[3]s"
 	}
-	return e
+	p := &PlatformError{Wanted: platforms.FormatAll(wanted), Present: present}
+	p.text = fmt.Sprintf(words, name, p.Wanted, orNone(present))
+	return p
+}
+
+// orNone lists platforms for people.
+func orNone(present []string) string {
+	if len(present) == 0 {
+		return "none that is known"
+	}
+	return strings.Join(present, ", ")
 }
 
 // familiar is a tag as docker's own errors name it.

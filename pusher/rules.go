@@ -27,6 +27,17 @@ type StreamStyle struct {
 	DropsTotal bool
 }
 
+// An ArchiveForm is what an era's docker save writes.
+type ArchiveForm uint8
+
+// The forms.
+const (
+	ArchiveFolders  ArchiveForm = iota // a folder for each layer, and repositories: up to docker 1.9
+	ArchiveManifest                    // manifest.json and the configs beside those, since 1.10
+	ArchiveLayout                      // an OCI layout of plain layers, and manifest.json, since 25
+	ArchiveContent                     // an OCI layout of what is stored, indexes too: with containerd's image store
+)
+
 // A NameRules is which names an era takes for a repository's. The zero value is
 // docker 1.8's (P-053).
 type NameRules struct {

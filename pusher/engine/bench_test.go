@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,13 +164,15 @@ func gated(t *testing.T) (host string, arrived chan string, open chan struct{}) 
 }
 
 // tarOf is a tar with one file.
-func tarOf(t *testing.T, name, content string) []byte {
+func tarOf(t *testing.T, namesAndBodies ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
-	_, err := io.WriteString(w, content)
-	require.NoError(t, err)
+	for pair := range slices.Chunk(namesAndBodies, 2) {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: pair[0], Mode: 0o644, Size: int64(len(pair[1]))}))
+		_, err := io.WriteString(w, pair[1])
+		require.NoError(t, err)
+	}
 	require.NoError(t, w.Close())
 	return b.Bytes()
 }

@@ -27,7 +27,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &own):
 		return own.status
-	case errors.As(err, new(*pusher.PlatformError)):
+	case errors.As(err, new(*pusher.PlatformError)), errors.Is(err, image.ErrNoPlatform):
 		return http.StatusNotFound
 	case errors.Is(err, image.ErrNoLayer), errors.Is(err, image.ErrNoRepository), errors.Is(err, image.ErrNoTag):
 		return http.StatusNotFound

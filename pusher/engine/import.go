@@ -152,18 +152,16 @@ func writeArchive(w io.Writer, id string, v1 []byte, layer io.ReadSeeker, size i
 	if _, err := layer.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	t := tar.NewWriter(w)
-	if err := entry(t, id+"/VERSION", []byte("1.0")); err != nil {
+	t := newTarball(w)
+	if err := t.file(id+"/VERSION", []byte("1.0")); err != nil {
 		return err
 	}
-	if err := entry(t, id+"/json", v1); err != nil {
+	if err := t.file(id+"/json", v1); err != nil {
 		return err
 	}
-	if err := t.WriteHeader(&tar.Header{Name: id + "/layer.tar", Mode: 0o644, Size: size}); err != nil {
+	err := t.stream(id+"/layer.tar", size, func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(layer, size)), nil })
+	if err != nil {
 		return err
 	}
-	if _, err := io.CopyN(t, layer, size); err != nil {
-		return err
-	}
-	return t.Close()
+	return t.close()
 }

@@ -5,16 +5,28 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pushcheck/pushcheck/pusher"
+	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // load answers images/load: the body is an archive or a layout in a tar. Before
-// API 1.23 a success says nothing.
+// API 1.23 a success says nothing. A platform, since API 1.48, loads what is for it alone.
 func (c *call) load() error {
-	loaded, err := c.engine.config.Images.LoadFrom(c.r.Context(), c.r.Body)
+	platform, err := c.platform("1.48")
+	if err != nil {
+		return err
+	}
+	loaded, err := c.loadFor(platform)
 	if err != nil {
 		return err
 	}
 	c.drain()
+	loaded = slices.DeleteFunc(loaded, func(l image.Loaded) bool { return l.Other && l.Name != "" }) // its name is another's
 	for _, l := range loaded {
 		if l.Repository != "" {
 			c.engine.events.add("load", join(l.Repository, l.Tag))
@@ -37,6 +49,17 @@ func (c *call) load() error {
 		}
 	}
 	return nil
+}
+
+func (c *call) loadFor(platform *v1.Platform) ([]image.Loaded, error) {
+	images := c.engine.config.Images
+	if platform == nil {
+		return images.LoadFrom(c.r.Context(), c.r.Body)
+	}
+	return images.LoadFor(c.r.Context(), c.r.Body, image.Wanted{
+		Name:  platforms.FormatAll(*platform),
+		Match: func(written string) bool { return pusher.PlatformMatches(*platform, written) },
+	})
 }
 
 // writeObject writes one object of a JSON stream.

@@ -14,7 +14,7 @@ import (
 // push answers images/{name}/push (P-010 to P-049).
 func (c *call) push() error {
 	e := c.engine
-	platform, err := c.platform()
+	platform, err := c.platform("1.46") // P-017
 	if err != nil {
 		return err
 	}
@@ -52,11 +52,11 @@ func (c *call) push() error {
 	return nil
 }
 
-// platform is the platform that is to be pushed; nil is none in particular. The
-// engine API has it since 1.46, as JSON (P-017).
-func (c *call) platform() (*v1.Platform, error) {
+// platform is the platform that is asked for, as JSON, by an API of that version or
+// later; nil is none in particular.
+func (c *call) platform(since string) (*v1.Platform, error) {
 	text := c.r.URL.Query().Get("platform")
-	if text == "" || versionLess(c.version, "1.46") {
+	if text == "" || versionLess(c.version, since) {
 		return nil, nil //nolint:nilnil // none is asked for
 	}
 	var p v1.Platform

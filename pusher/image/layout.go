@@ -54,6 +54,9 @@ func (s *source) loadLayout(ctx context.Context) ([]layoutImage, error) {
 		}
 	}
 	if len(l.images) == 0 {
+		if len(l.others) > 0 {
+			return nil, l.noPlatform()
+		}
 		if len(l.refused) > 0 {
 			return nil, l.refused[0]
 		}
@@ -128,6 +131,7 @@ func (l *layoutLoad) group(ctx context.Context, name string, descriptors []v1.De
 			img, err = l.artifact(ctx, c, refusal)
 		}
 		switch {
+		case errors.As(err, new(*otherPlatformError)):
 		case errors.As(err, &refusal):
 			l.refused = append(l.refused, refusal.error)
 		case errors.As(err, &absent) && !c.direct:
@@ -206,6 +210,9 @@ func (l *layoutLoad) collect(ctx context.Context, c candidate, depth int, into *
 		return err
 	}
 	for _, child := range index.Manifests {
+		if !l.passes(child) {
+			continue
+		}
 		if err := l.collect(ctx, candidate{descriptor: child, from: name, index: c.index}, depth+1, into); err != nil {
 			return err
 		}

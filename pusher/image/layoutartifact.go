@@ -15,7 +15,7 @@ import (
 // Errors: *absentError; *notImageError where it is nothing that can be pushed either.
 func (l *layoutLoad) artifact(ctx context.Context, c candidate, refusal *notImageError) (layoutImage, error) {
 	d := c.descriptor
-	if !c.direct || d.MediaType != "" && !canBeArtifact(d.MediaType) { // what is not direct, the index has
+	if !c.direct || l.wanted != nil || d.MediaType != "" && !canBeArtifact(d.MediaType) { // what is not direct, the index has; and it is for no platform
 		return layoutImage{}, refusal
 	}
 	name, file, err := l.blob(ctx, c.from, descriptorOf(d))
@@ -63,7 +63,7 @@ func canBeArtifact(mediaType string) bool {
 func (l *layoutLoad) artifacts(ctx context.Context, from string, descriptors []v1.Descriptor) ([]layoutImage, error) {
 	var found []layoutImage
 	for _, d := range descriptors {
-		if !IsIndex(d.MediaType) {
+		if !IsIndex(d.MediaType) || l.wanted != nil {
 			continue
 		}
 		index, err := l.index(ctx, from, d)

@@ -13,7 +13,7 @@ import (
 
 // image loads one image manifest.
 //
-// Errors: *absentError, *notImageError.
+// Errors: *absentError, *notImageError, *otherPlatformError.
 func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error) {
 	manifest := descriptorOf(c.descriptor)
 	name, file, err := l.blob(ctx, c.from, manifest)
@@ -40,6 +40,9 @@ func (l *layoutLoad) image(ctx context.Context, c candidate) (layoutImage, error
 	src := imageSource{config: data, origin: Origin{Config: descriptorOf(m.Config), Manifest: &manifest, Platform: config.platform(), Index: c.index}}
 	if p := c.descriptor.Platform; p != nil && src.origin.Platform == "" {
 		src.origin.Platform = platform(p.OS, p.Architecture, p.Variant)
+	}
+	if err := l.check(src.origin.Platform); err != nil {
+		return layoutImage{}, err
 	}
 	for i, layer := range m.Layers {
 		p, err := l.layer(ctx, name, descriptorOf(layer), config.RootFS.DiffIDs[i])

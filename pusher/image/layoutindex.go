@@ -83,6 +83,9 @@ func (w *indexWalk) walk(ctx context.Context, from string, d v1.Descriptor, dept
 	}
 	for _, child := range slices.Concat(doc.Manifests, doc.content()) {
 		var absent *absentError
+		if !w.passes(child) {
+			continue
+		}
 		if err := w.walk(ctx, name, child, depth+1); err != nil && !errors.As(err, &absent) {
 			return err
 		}

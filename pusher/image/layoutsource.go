@@ -53,7 +53,7 @@ func (s *Store) loadLayoutInPlace(ctx context.Context, name string) ([]Loaded, e
 		return nil, err
 	}
 	defer b.discard()
-	return s.loadTree(ctx, name, b, &folder{source: name, root: s.layout.Root, batch: b, files: map[string]stagedFile{}})
+	return s.loadTree(ctx, &source{name: name, batch: b, tree: &folder{source: name, root: s.layout.Root, batch: b, files: map[string]stagedFile{}}})
 }
 
 // A layoutFolder is the folder of a layout. It is safe for concurrent use.

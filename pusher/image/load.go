@@ -52,7 +52,7 @@ func (s *Store) Load(ctx context.Context, path string) ([]Loaded, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return s.loadTar(ctx, f, path)
+	return s.loadTar(ctx, f, path, nil)
 }
 
 func (s *Store) loadFolder(ctx context.Context, path string) ([]Loaded, error) {
@@ -66,16 +66,16 @@ func (s *Store) loadFolder(ctx context.Context, path string) ([]Loaded, error) {
 		return nil, err
 	}
 	defer b.discard()
-	return s.loadTree(ctx, path, b, &folder{source: path, root: root, batch: b, files: map[string]stagedFile{}})
+	return s.loadTree(ctx, &source{name: path, batch: b, tree: &folder{source: path, root: root, batch: b, files: map[string]stagedFile{}}})
 }
 
 // LoadFrom is Load of a tar stream, which is read to its end unless something is
 // wrong with it.
 func (s *Store) LoadFrom(ctx context.Context, r io.Reader) ([]Loaded, error) {
-	return s.loadTar(ctx, r, "archive")
+	return s.loadTar(ctx, r, "archive", nil)
 }
 
-func (s *Store) loadTar(ctx context.Context, r io.Reader, name string) ([]Loaded, error) {
+func (s *Store) loadTar(ctx context.Context, r io.Reader, name string, wanted *Wanted) ([]Loaded, error) {
 	b, err := s.begin()
 	if err != nil {
 		return nil, err
@@ -85,18 +85,21 @@ func (s *Store) loadTar(ctx context.Context, r io.Reader, name string) ([]Loaded
 	if err != nil {
 		return nil, err
 	}
-	return s.loadTree(ctx, name, b, a)
+	return s.loadTree(ctx, &source{name: name, batch: b, tree: a, wanted: wanted})
 }
 
 // loadTree loads what a tree holds.
-func (s *Store) loadTree(ctx context.Context, name string, b *batch, t tree) ([]Loaded, error) {
-	src := &source{tree: t, name: name, batch: b, seen: map[digest.Digest]unpacked{}}
+func (s *Store) loadTree(ctx context.Context, src *source) ([]Loaded, error) {
+	src.seen = map[digest.Digest]unpacked{}
 	loaded, err := src.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.publish(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if len(loaded) == 0 && src.wanted != nil {
+		return nil, src.noPlatform()
+	}
+	if err := src.batch.publish(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", src.name, err)
 	}
 	return loaded, nil
 }
@@ -132,6 +135,9 @@ func (s *source) load(ctx context.Context) ([]Loaded, error) {
 		return nil, err
 	}
 	if len(folders) > 0 {
+		if s.wanted != nil {
+			return nil, s.fail("", "an archive of its age does not say what platform its images are for", "ask for none")
+		}
 		return s.loadOldSave(ctx)
 	}
 	return nil, s.fail("", "it holds no image: there is neither manifest.json nor index.json nor a folder of a layer", adviceForms)

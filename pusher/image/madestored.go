@@ -70,7 +70,7 @@ func (s *Store) MakeStored(ctx context.Context, r Recipe, as Stored) ([]Loaded, 
 	if err := m.build(ctx); err != nil {
 		return nil, fmt.Errorf("made-up image: %w", err)
 	}
-	return s.loadTree(ctx, "made-up image", b, m)
+	return s.loadTree(ctx, &source{name: "made-up image", batch: b, tree: m})
 }
 
 // A madeLayout is an OCI layout that is made up. It implements tree.

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -35,6 +36,9 @@ func (s *source) loadNewSave(ctx context.Context, known []layoutImage) ([]Loaded
 	for i, img := range images {
 		entry := fmt.Sprintf("%s: image %d", name, i)
 		one, err := s.savedImage(ctx, entry, img, known)
+		if errors.As(err, new(*otherPlatformError)) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +52,8 @@ func (s *source) loadNewSave(ctx context.Context, known []layoutImage) ([]Loaded
 }
 
 // savedImage adds one image.
+//
+// Errors: *otherPlatformError.
 func (s *source) savedImage(ctx context.Context, entry string, img savedImage, known []layoutImage) (Loaded, error) {
 	name, err := s.refer(entry, img.Config)
 	if err != nil {
@@ -68,6 +74,9 @@ func (s *source) savedImage(ctx context.Context, entry string, img savedImage, k
 	var config imageConfig
 	data, err := s.document(name, file, &config)
 	if err != nil {
+		return Loaded{}, err
+	}
+	if err := s.check(config.platform()); err != nil {
 		return Loaded{}, err
 	}
 	parts, err := s.savedLayers(ctx, entry, img, config.RootFS.DiffIDs)

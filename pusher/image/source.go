@@ -31,6 +31,9 @@ type source struct {
 	name  string
 	batch *batch
 	seen  map[digest.Digest]unpacked // what examine found, by digest of the file
+
+	wanted *Wanted  // nil is every platform
+	others []string // platforms of what was left out
 }
 
 // fail is the error about an entry.

@@ -1,0 +1,76 @@
+//go:build e2e
+
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestE2EDockerSave: docker save, of what docker loaded, is read by docker load, skopeo
+// and crane: an index whole, or one platform of it, by an engine that keeps it; one image
+// by the others. What is not there is said.
+func TestE2EDockerSave(t *testing.T) {
+	t.Parallel()
+	host, pushcheck := startDebianRegistry(t), build(t)
+	layout, index, manifests := manyPlatforms(t)
+	archive := filepath.Join(t.TempDir(), "layout.tar")
+	command(t, "tar", "-C", layout, "-cf", archive, ".")
+	save := func(d docker, args ...string) string {
+		t.Helper()
+		out := filepath.Join(t.TempDir(), "saved.tar")
+		d.run(t, 0, append(append([]string{"save"}, args...), "lib/many:v1", "-o", out)...)
+		return out
+	}
+	d := pushcheck.startEngine(t, "--era", "containerd")
+	d.run(t, 0, "load", "-i", archive)
+	assert.Contains(t, d.run(t, 1, "save", "--platform", "linux/s390x", "lib/many:v1", "-o", filepath.Join(t.TempDir(), "x.tar")),
+		"no suitable export target found: image with reference lib/many:v1 was found but does not provide the specified platform (linux/s390x)")
+	assert.Contains(t, d.run(t, 1, "load", "--platform", "linux/s390x", "-i", archive), "it has none for linux/s390x; what it has is for linux/amd64, linux/arm64")
+	for name, row := range map[string]struct {
+		saved string
+		load  []string
+		want  string
+	}{
+		"all":     {save(d), nil, index.String()},
+		"one":     {save(d, "--platform", "linux/arm64"), nil, manifests[1].String()},
+		"by-load": {save(d), []string{"--platform", "linux/arm64"}, manifests[1].String()}, // P-399
+	} {
+		other := pushcheck.startEngine(t, "--era", "containerd")
+		assert.Contains(t, other.run(t, 0, append([]string{"load", "-i", row.saved}, row.load...)...), "Loaded image: lib/many:v1")
+		other.run(t, 0, "tag", "lib/many:v1", host+"/"+name+":v1")
+		other.run(t, 0, "push", host+"/"+name+":v1")
+		assert.Equal(t, row.want, held(t, host, name, "v1"), name)
+		skopeo(t, "copy", "--insecure-policy", "--multi-arch", "index-only", "oci-archive:"+row.saved+":v1", "dir:"+t.TempDir())
+	}
+	command(t, "crane", "push", "--insecure", save(d), host+"/crane:v1") // reads manifest.json
+	assert.Equal(t, "amd64", architecture(t, "docker://"+host+"/crane:v1"))
+
+	for _, era := range []string{"docker-20.10", "docker-28"} {
+		d := pushcheck.startEngine(t, "--era", era)
+		d.run(t, 0, "load", "-i", archive)
+		saved := save(d)
+		assert.Equal(t, "amd64", architecture(t, "docker-archive:"+saved), era)
+		other := pushcheck.startEngine(t, "--era", era)
+		other.run(t, 0, "load", "-i", saved)
+		other.run(t, 0, "tag", "lib/many:v1", host+"/"+era+":v1")
+		d.run(t, 0, "tag", "lib/many:v1", host+"/"+era+":v2")
+		other.run(t, 0, "push", host+"/"+era+":v1")
+		d.run(t, 0, "push", host+"/"+era+":v2")
+		require.NotEmpty(t, held(t, host, era, "v1"))
+		assert.Equal(t, held(t, host, era, "v2"), held(t, host, era, "v1"), "%s: what was saved is pushed as what it was saved from", era)
+		assert.Contains(t, d.run(t, 1, "save", "--platform", "linux/arm64", "lib/many:v1", "-o", filepath.Join(t.TempDir(), "x.tar")), "linux/arm64")
+	}
+}
+
+// architecture is what skopeo reads in the config of an image.
+func architecture(t *testing.T, from string) string {
+	t.Helper()
+	var config struct{ Architecture string }
+	require.NoError(t, json.Unmarshal(skopeo(t, "inspect", "--config", "--tls-verify=false", from), &config))
+	return config.Architecture
+}

@@ -38,7 +38,7 @@ func (r *Report) lead() []string {
 	}
 	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s. %s, seed %d.", r.counts(), r.traffic(), r.Seed)}
 	for _, c := range r.Causes() {
-		line := string(c.Word) + " " + few(c.Checks, 12) + ": " + r.brief(c.Title)
+		line := string(c.Word) + " " + someOf(c.Checks, 12) + ": " + r.brief(c.Title)
 		if c.Hurts != "" {
 			line += ". Hurts " + c.Hurts
 		}

@@ -162,13 +162,13 @@ func (t textWriter) cause(r *Report, c Cause, verbose bool) {
 		}
 		t.detail(*v, r.again(*v))
 		if also := c.Checks[1:]; !verbose && len(also) > 0 {
-			t.line("  also   %s", few(also, 8))
+			t.line("  also   %s", someOf(also, 8))
 		}
 	}
 }
 
-// few names no more than so many of some checks.
-func few(ids []string, limit int) string {
+// someOf names no more than so many of some checks.
+func someOf(ids []string, limit int) string {
 	if len(ids) <= limit+1 {
 		return strings.Join(ids, ", ")
 	}
@@ -231,7 +231,7 @@ func (t textWriter) summary(r *Report) {
 			t.line("  … and %d more", len(causes)-i)
 			break
 		}
-		t.line("%-5s %s: %s", c.Word, few(c.Checks, 5), shorten(r.brief(c.Title)))
+		t.line("%-5s %s: %s", c.Word, someOf(c.Checks, 5), shorten(r.brief(c.Title)))
 		if c.Hurts != "" && c.Word != Errored {
 			t.line("      hurts %s", c.Hurts)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,7 +48,8 @@ func newConformance(o outside) *cobra.Command {
 		Long: `conformance pushes to a registry what clients push, and what they push by mistake,
 and says what it does not do as the specification has it or as clients need it.
 It writes into repositories of its own, and deletes what it wrote as far as the
-registry deletes.
+registry deletes. An interrupted run deletes too before it ends, and writes no report;
+a second interrupt ends it at once.
 
 Credentials come from --user and --password-stdin, from OCI_USERNAME and OCI_PASSWORD,
 or from where docker keeps them. Without a URL the registry is OCI_ROOT_URL, and
@@ -130,7 +132,7 @@ func (f *conformanceFlags) conform(ctx context.Context, args []string, o outside
 	if err != nil {
 		return err
 	}
-	if f.list {
+	if f.list && len(args) < 2 {
 		return f.listChecks(options, o)
 	}
 	if len(args) != 1 {
@@ -169,7 +171,11 @@ func (f *conformanceFlags) conform(ctx context.Context, args []string, o outside
 	return nil
 }
 
+// optionsError is wrong usage that the run noticed.
 func optionsError(err error) error {
+	if errors.Is(err, conformance.ErrTarget) {
+		return usage("", "%v", err) // it says what could be meant
+	}
 	return usage("pushcheck conformance --list names the checks", "%v", err)
 }
 
@@ -184,6 +190,9 @@ func (f conformanceFlags) options() (conformance.Options, error) {
 	}
 	if err := color(f.color).check(); err != nil {
 		return o, err
+	}
+	if f.run != nil && len(f.run) == 0 { // --run "$CHECKS", with nothing in it
+		return o, usage("leave it out for all checks of the profile", "--run names no check")
 	}
 	if f.maxRequests < 0 || f.rate < 0 || f.deadline < 0 {
 		return o, usage("", "--max-requests, --rate and --deadline are not below 0")
@@ -229,6 +238,9 @@ func (f conformanceFlags) listChecks(options conformance.Options, o outside) err
 // target is the registry, and what gets one in.
 func (f conformanceFlags) target(ctx context.Context, address string, o outside) (conformance.Target, error) {
 	t := conformance.Target{URL: address, Prefix: f.prefix, Other: f.other}
+	if strings.Contains(address, "@") {
+		return t, usage("credentials go to --user and --password-stdin", "the address has credentials in it")
+	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return t, usage("write the scheme, as in http://127.0.0.1:5000", "%q is not the address of a registry", address)
@@ -270,18 +282,18 @@ func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level,
 			return err
 		}
 	}
-	if files.junit != nil {
-		if err := r.WriteJUnit(files.junit, failOn); err != nil {
-			return err
+	for _, row := range []struct {
+		file  *reportFile
+		write func(io.Writer) error
+	}{
+		{files.junit, func(w io.Writer) error { return r.WriteJUnit(w, failOn) }},
+		{files.json, r.WriteJSON},
+		{files.html, func(w io.Writer) error { return r.WriteHTML(w, "", failOn) }},
+	} {
+		if row.file == nil {
+			continue
 		}
-	}
-	if files.json != nil {
-		if err := r.WriteJSON(files.json); err != nil {
-			return err
-		}
-	}
-	if files.html != nil {
-		if err := r.WriteHTML(files.html, "", failOn); err != nil {
+		if err := row.file.write(row.write); err != nil {
 			return err
 		}
 	}

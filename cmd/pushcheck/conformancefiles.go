@@ -10,33 +10,39 @@ import (
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
-// reportFiles are the files that a run of the checks writes.
-type reportFiles struct{ junit, json, html *os.File }
+// reportFiles are the files that a run of the checks writes; nil for those that
+// nobody asked for.
+type reportFiles struct{ junit, json, html *reportFile }
 
 // files opens what the flags ask for, before anything is sent.
 func (f *conformanceFlags) files() (*reportFiles, error) {
-	files := &reportFiles{}
+	files, flags := &reportFiles{}, map[string]string{}
 	for _, row := range []struct {
 		flag, name string
-		file       **os.File
+		file       **reportFile
 	}{{"junit", f.junit, &files.junit}, {"report", f.report, &files.json}, {"html", f.html, &files.html}} {
 		if row.name == "" {
 			continue
 		}
-		file, err := os.Create(row.name)
+		file, err := openReport(row.flag, row.name)
 		if err != nil {
 			files.close()
-			return nil, broken("--"+row.flag+" takes a file in a folder that exists", err)
+			return nil, err
 		}
 		*row.file = file
+		if other := flags[file.name]; other != "" && !file.own {
+			files.close()
+			return nil, usage("", "--%s and --%s name one file, %s", other, row.flag, row.name)
+		}
+		flags[file.name] = row.flag
 	}
 	return files, nil
 }
 
 func (r *reportFiles) close() {
-	for _, f := range []*os.File{r.junit, r.json, r.html} {
+	for _, f := range []*reportFile{r.junit, r.json, r.html} {
 		if f != nil {
-			_ = f.Close() // what was written to it was checked
+			f.close()
 		}
 	}
 }

@@ -77,7 +77,7 @@ cover: ## coverage by function, lowest first
 	$(GO) tool cover -func=cover.out | sort -k3 -n
 
 build: ## bin/pushcheck
-	$(GO) build -trimpath -o bin/pushcheck ./cmd/pushcheck
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pushcheck ./cmd/pushcheck
 
 tidy: ## go.mod and go.sum as the imports need them
 	$(GO) mod tidy

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -82,18 +81,24 @@ func (b *peerBench) layout(spec imageSpec) string {
 }
 
 func (b *peerBench) prepare(ctx context.Context) error {
-	pushcheck := filepath.Join(b.dir, "bin", "pushcheck")
 	for _, folder := range []string{"bin", "home"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, folder), 0o755); err != nil {
 			return err
 		}
 	}
-	for program, source := range map[string]string{pushcheck: "./cmd/pushcheck", b.meter.program: "./internal/bench/meter"} {
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, source).CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w\n%s", source, err, out)
+	bin := filepath.Dir(b.meter.program)
+	if err := build(ctx, "./cmd/pushcheck", filepath.Join(bin, "pushcheck")); err != nil {
+		return err
+	}
+	if err := build(ctx, "./internal/bench/meter", b.meter.program); err != nil {
+		return err
+	}
+	for _, source := range peerSources {
+		if err := install(ctx, source, bin); err != nil {
+			return err
 		}
 	}
-	b.clients = peerClients(pushcheck)
+	b.clients = peerClients(bin)
 	for _, spec := range []imageSpec{oneLarge, medium, manySmall, oneSmall} {
 		if err := writeLayout(b.layout(spec), spec); err != nil {
 			return err

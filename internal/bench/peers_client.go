@@ -22,19 +22,28 @@ type peerClient struct {
 // ours is the first of the clients.
 const ours = "pushcheck"
 
-func peerClients(pushcheck string) []peerClient {
+// peerSources are the clients that bench builds for itself.
+var peerSources = []string{
+	"github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+	"oras.land/oras/cmd/oras@v1.3.6",
+	"github.com/regclient/regclient/cmd/regctl@v0.11.7",
+}
+
+// peerClients are the clients, of which bin has those that bench built.
+func peerClients(bin string) []peerClient {
+	pushcheck, crane, oras, regctl := filepath.Join(bin, "pushcheck"), filepath.Join(bin, "crane"), filepath.Join(bin, "oras"), filepath.Join(bin, "regctl")
 	return []peerClient{
 		{ours, true, func(layout, host, repository string) []string {
 			return []string{pushcheck, "push", layout, host + "/" + repository + ":" + layoutTag, "--era", "best"}
 		}},
 		{"crane push", false, func(layout, host, repository string) []string {
-			return []string{"crane", "push", "--insecure", layout, host + "/" + repository + ":" + layoutTag}
+			return []string{crane, "push", "--insecure", layout, host + "/" + repository + ":" + layoutTag}
 		}},
 		{"oras cp", false, func(layout, host, repository string) []string {
-			return []string{"oras", "cp", "--from-oci-layout", layout + ":" + layoutTag, "--to-plain-http", host + "/" + repository + ":" + layoutTag}
+			return []string{oras, "cp", "--from-oci-layout", layout + ":" + layoutTag, "--to-plain-http", host + "/" + repository + ":" + layoutTag}
 		}},
 		{"regctl image copy", true, func(layout, host, repository string) []string {
-			return []string{"regctl", "image", "copy", "ocidir://" + layout + ":" + layoutTag, host + "/" + repository + ":" + layoutTag}
+			return []string{regctl, "image", "copy", "ocidir://" + layout + ":" + layoutTag, host + "/" + repository + ":" + layoutTag}
 		}},
 		{"skopeo copy", true, func(layout, host, repository string) []string {
 			return []string{"skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "oci:" + layout + ":" + layoutTag, "docker://" + host + "/" + repository + ":" + layoutTag}
@@ -45,14 +54,11 @@ func peerClients(pushcheck string) []peerClient {
 // lookUp says which programs are missing.
 func lookUp() error {
 	where := map[string]string{
-		"crane":           "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1",
-		"oras":            "go install oras.land/oras/cmd/oras@v1.3.6",
-		"regctl":          "go install github.com/regclient/regclient/cmd/regctl@v0.11.7",
 		"skopeo":          "Debian's package skopeo",
 		"docker-registry": "Debian's package docker-registry",
 	}
 	var missing []string
-	for _, name := range []string{"crane", "oras", "regctl", "skopeo", "docker-registry"} {
+	for _, name := range []string{"skopeo", "docker-registry"} {
 		if _, err := exec.LookPath(name); err != nil {
 			missing = append(missing, fmt.Sprintf("%s (%s)", name, where[name]))
 		}

@@ -77,10 +77,8 @@ const distributionVersion = "v3.1.2"
 // startDistribution builds and starts distribution.
 func startDistribution(ctx context.Context, dir string) (*peerRegistry, error) {
 	program := filepath.Join(dir, "bin", "registry")
-	cmd := exec.CommandContext(ctx, "go", "install", "github.com/distribution/distribution/v3/cmd/registry@"+distributionVersion)
-	cmd.Env = append(os.Environ(), "GOBIN="+filepath.Dir(program), "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go install of distribution %s: %w\n%s", distributionVersion, err, out)
+	if err := install(ctx, "github.com/distribution/distribution/v3/cmd/registry@"+distributionVersion, filepath.Dir(program)); err != nil {
+		return nil, err
 	}
 	return startFiles(ctx, dir, "distribution "+distributionVersion, program)
 }

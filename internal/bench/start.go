@@ -83,9 +83,9 @@ func buildCommand(ctx context.Context) (program string, remove func(), err error
 	}
 	remove = func() { os.RemoveAll(dir) }
 	program = filepath.Join(dir, "pushcheck")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/pushcheck").CombinedOutput(); err != nil {
+	if err := build(ctx, "./cmd/pushcheck", program); err != nil {
 		remove()
-		return "", nil, fmt.Errorf("go build: %w\n%s", err, out)
+		return "", nil, err
 	}
 	return program, remove, nil
 }

@@ -41,11 +41,13 @@ type Probe struct {
 	manners     *manners
 	given       *givenContent // what there is to look at in a registry that nothing is pushed to; nil where it is
 	keeps       *atomic.Bool  // the registry does not delete
+	goesOn      *atomic.Bool  // nor does it cancel an upload
 
 	mu        sync.Mutex // guards everything below
 	seq       int
 	exchanges wire.Trace
-	made      []string // paths to delete, in the order in which they were made
+	made      []string          // paths to delete, in the order in which they were made
+	open      map[string]string // where upload sessions go on that did not end, by their path
 	measured  []Measure
 }
 
@@ -124,41 +126,6 @@ func (p *Probe) remember(path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.made = append(p.made, path)
-}
-
-// clean deletes what the check made, the last first, as far as the registry
-// deletes at all. It reports whether nothing is left that could be deleted.
-func (p *Probe) clean(ctx context.Context) bool {
-	whole := true
-	for !p.keeps.Load() {
-		path := p.lastMade()
-		if path == "" {
-			return whole
-		}
-		a, err := p.send(ctx, request{method: http.MethodDelete, url: path})
-		switch {
-		case err != nil:
-			p.remember(path)
-			return false
-		case a.status == http.StatusMethodNotAllowed, a.status == http.StatusBadRequest, a.status == http.StatusForbidden:
-			p.keeps.Store(true)
-		case a.status >= http.StatusBadRequest && a.status != http.StatusNotFound:
-			whole = false
-		}
-	}
-	return false
-}
-
-// lastMade takes out what was made last; "" when there is nothing.
-func (p *Probe) lastMade() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.made) == 0 {
-		return ""
-	}
-	path := p.made[len(p.made)-1]
-	p.made = p.made[:len(p.made)-1]
-	return path
 }
 
 // of puts the ID of a check before what went wrong while a check made what it needs.

@@ -150,7 +150,7 @@ func plainError(err error) string {
 // that the registry had closed meanwhile, which it may.
 func (p *Probe) try(ctx context.Context, r request, authorization string) *answer {
 	a, reused := p.once(ctx, r, authorization)
-	if a.err != nil && reused && ctx.Err() == nil && a.status == 0 {
+	if a.err != nil && reused && ctx.Err() == nil && a.status == 0 && !errors.Is(a.err, context.DeadlineExceeded) {
 		a, _ = p.once(ctx, r, authorization)
 	}
 	return a
@@ -194,6 +194,7 @@ func (p *Probe) once(ctx context.Context, r request, authorization string) (a *a
 	}
 	p.exchange(transport, req, a) //nolint:bodyclose // it was read and closed
 	a.unheard = a.err != nil && c.failed()
+	p.follow(a)
 	return a, c.reused.Load()
 }
 

@@ -96,6 +96,7 @@ type runner struct {
 	manners   *manners
 	given     *givenContent
 	keeps     atomic.Bool
+	goesOn    atomic.Bool       // no upload can be cancelled
 	left      atomic.Bool       // something that could have been deleted was not
 	states    map[*Check]*state // not changed while checks run
 	telling   sync.Mutex        // held while Progress runs
@@ -199,7 +200,7 @@ func (r *runner) probe(name string) *Probe {
 	p := &Probe{
 		Repository: r.place() + "/" + name, Other: r.place() + "/other/" + name,
 		base: r.base, credentials: r.target.Credentials, transport: r.transport, keys: r.keys,
-		clock: r.options.Clock, timeout: r.options.Timeout, seed: r.options.Seed, keeps: &r.keeps,
+		clock: r.options.Clock, timeout: r.options.Timeout, seed: r.options.Seed, keeps: &r.keeps, goesOn: &r.goesOn,
 		options: &r.options, manners: r.manners, given: r.given,
 	}
 	if other := strings.Trim(r.target.Other, "/"); other != "" {
@@ -226,24 +227,6 @@ func (r *runner) run(ctx context.Context, c *Check, below string) Verdict {
 		r.clean(ctx, p)
 	}
 	return v
-}
-
-// lastTime is how long a run that ended before its time goes on deleting.
-const lastTime = 5 * time.Second
-
-// clean deletes what a check pushed; for a short while also when the run has ended.
-func (r *runner) clean(ctx context.Context, p *Probe) {
-	if p.clean(ctx) || r.keeps.Load() {
-		return
-	}
-	if ctx.Err() != nil {
-		limited, cancel := r.options.Clock.WithTimeout(context.WithoutCancel(ctx), lastTime)
-		defer cancel()
-		if p.clean(limited) {
-			return
-		}
-	}
-	r.left.Store(true)
 }
 
 // guarded runs a check. One that panics is one that could not tell.

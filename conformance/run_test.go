@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -371,13 +372,28 @@ func TestWrong(t *testing.T) {
 		want error
 	}{
 		"no scheme":    {"127.0.0.1:5000", conformance.Options{}, conformance.ErrTarget},
-		"a password":   {"http://a:b@127.0.0.1", conformance.Options{}, conformance.ErrTarget},
+		"a password":   {"http://a:s3cret@127.0.0.1", conformance.Options{}, conformance.ErrTarget},
+		"and no port":  {"http://a:s3cret@127.0.0.1:x", conformance.Options{}, conformance.ErrTarget},
+		"and nothing":  {"a:s3cret@127.0.0.1", conformance.Options{}, conformance.ErrTarget},
+		"no host":      {"http://:5000", conformance.Options{}, conformance.ErrTarget},
+		"no number":    {"http://127.0.0.1", conformance.Options{Rate: math.NaN()}, conformance.ErrOptions},
+		"no end":       {"http://127.0.0.1", conformance.Options{Rate: math.Inf(1)}, conformance.ErrOptions},
+		"a slow rate":  {"http://127.0.0.1", conformance.Options{Rate: 1e-12}, conformance.ErrOptions},
+		"below 0":      {"http://127.0.0.1", conformance.Options{MaxRequests: -1}, conformance.ErrOptions},
+		"no check":     {"http://127.0.0.1", conformance.Options{Checks: []*conformance.Check{nil}}, conformance.ErrOptions},
 		"no profile":   {"http://127.0.0.1", conformance.Options{Profile: "oci"}, conformance.ErrOptions},
 		"no such name": {"http://127.0.0.1", conformance.Options{Run: []string{"blob-99"}}, conformance.ErrOptions},
 		"nothing left": {"http://127.0.0.1", conformance.Options{Run: []string{"blob"}, Skip: []string{"*"}}, conformance.ErrOptions},
 	} {
 		_, err := conformance.Run(t.Context(), conformance.Target{URL: row.url}, row.o)
 		require.ErrorIs(t, err, row.want, name)
+		require.NotContains(t, err.Error(), "s3cret", name)
+	}
+	for _, prefix := range []string{"UPPER", "a b", "../..", "/", strings.Repeat("a", 250)} {
+		_, err := conformance.Run(t.Context(), conformance.Target{URL: "http://127.0.0.1", Prefix: prefix}, conformance.Options{})
+		require.ErrorIs(t, err, conformance.ErrTarget, prefix)
+		_, err = conformance.Run(t.Context(), conformance.Target{URL: "http://127.0.0.1", Other: prefix}, conformance.Options{})
+		require.ErrorIs(t, err, conformance.ErrTarget, prefix)
 	}
 }
 

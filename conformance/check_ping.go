@@ -114,13 +114,13 @@ func (a *answer) noPage() error {
 }
 
 var v101 = &Check{
-	ID: "v1-01", Level: May, Pull: true, Silent: true, Spec: "docker v2", Requires: list{ping01},
+	ID: "v1-01", Level: May, Pull: true, Silent: true, Spec: "docker v2", // V1 may be all there is
 	Doc:   "/v1/_ping is not there, or is V1's",
 	Hurts: "docker before 1.13, which falls back to it and reads a page",
 	Run: func(ctx context.Context, p *Probe) error {
 		a, err := p.get(ctx, "/v1/_ping")
 		if err != nil || a.status != http.StatusOK {
-			return err
+			return cmp.Or(p.turnedAway(a, err), err)
 		}
 		return a.noPage()
 	},

@@ -128,7 +128,7 @@ func (p *Probe) asUnless(ctx context.Context, token string, r request) (*answer,
 }
 
 var v105 = &Check{
-	ID: "v1-05", Level: May, Pull: true, Silent: true, Spec: "docker v1", Requires: list{ping01},
+	ID: "v1-05", Level: May, Pull: true, Silent: true, Spec: "docker v1", Requires: list{v101},
 	Doc:   "V1's search answers with results, or is not there",
 	Hurts: "docker search, which shows a page's first line",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -277,3 +277,13 @@ func TestALongSecret(t *testing.T) {
 	require.NotContains(t, text, long[:16])
 	require.NotContains(t, text, "YWxpY2U6YUJj") // alice:aBc
 }
+
+// TestV1Alone: a registry of V1 alone fails as one of V2, and is looked at as what it is.
+func TestV1Alone(t *testing.T) {
+	t.Parallel()
+	report := run(t, serve(t, fakeregistry.NewV1(fakeregistry.V1Options{})), conformance.Options{})
+	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
+	require.Len(t, report.Causes(), 1)
+	require.Equal(t, []string{"ping-01"}, report.Causes()[0].Checks)
+	require.Equal(t, conformance.Pass, report.Verdict("era-docker-1.8-v1").Word, report.Verdict("era-docker-1.8-v1").Reason)
+}

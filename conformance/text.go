@@ -95,7 +95,7 @@ func (t textWriter) tree(r *Report, verbose bool) {
 func (t textWriter) group(r *Report, g string, verbose bool) {
 	alike := map[string][]string{}
 	key := func(v Verdict) string {
-		if v.Word != Unsupported && v.Word != FellBack || verbose {
+		if v.Word != Unsupported && v.Word != FellBack && v.Word != Errored || verbose {
 			return v.Check.ID
 		}
 		return string(v.Word) + v.Reason

@@ -14,7 +14,7 @@ import (
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
-// maxManifest is the largest manifest that is taken, in bytes (P-307).
+// maxManifest is the largest manifest that is taken, in bytes (P-307, P-566).
 const maxManifest = 4 << 20
 
 // putManifest answers PUT of a manifest (end-7, P-300): parse, compare digests,

@@ -68,7 +68,7 @@ func TestAuthorization(t *testing.T) {
 		{name: "bearer, the realm's query is kept", challenges: []challenge{bearer("realm", "http://realm.example/token?z=1&a=2", "service", "")}, want: "Bearer T", asked: "http://realm.example/token?a=2&scope=repository%3Aa%2Fb%3Apush%2Cpull&z=1 "},
 		{name: "the offered scope does not matter", challenges: []challenge{bearer("scope", "repository:other:pull")}, want: "Bearer T", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "},
 		{name: "both: basic wins", creds: alice, challenges: []challenge{basic, bearer()}, want: aliceBasic, asked: ask + " " + aliceBasic},
-		{name: "both, anonymous: a token and yet an error", challenges: []challenge{bearer(), basic}, want: head + "no basic auth credentials", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "},
+		{name: "both, anonymous: a token and yet an error", challenges: []challenge{bearer(), basic}, want: head + "no basic auth credentials", asked: "http://realm.example/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v "}, // P-509
 		{name: "no realm", challenges: []challenge{{scheme: "bearer", params: map[string]string{"service": "s"}}}, want: head + "no realm specified for token auth challenge"},
 		{name: "a bad realm", challenges: []challenge{bearer("realm", "http://[::1/")}, want: head + `invalid token auth challenge realm: parse "http://[::1/": missing ']' in host`},
 		{name: "a realm without host", challenges: []challenge{bearer("realm", "/token")}, want: head + `Get "/token?scope=repository%3Aa%2Fb%3Apush%2Cpull&service=s+v": unsupported protocol scheme ""`},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -21,7 +22,7 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	}
 	if there {
 		p.saw(b.Digest)
-		p.tell(b, "Layer already exists")
+		p.tell(b, alreadyThere(b.MediaType))
 		p.job.remember(ctx, b.Digest)
 		return nil
 	}
@@ -29,7 +30,7 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	if err != nil {
 		return err
 	}
-	if mounted == "" {
+	if address != "" {
 		if err := p.send(ctx, b, address); err != nil {
 			return err
 		}
@@ -42,6 +43,14 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 	}
 	p.job.remember(ctx, b.Digest)
 	return nil
+}
+
+// alreadyThere is what is told of a blob that the registry has (P-399).
+func alreadyThere(mediaType string) string {
+	if strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.") || strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.") {
+		return "Layer already exists"
+	}
+	return "Already exists"
 }
 
 // exists asks for a blob or a manifest. want is the digest that a tag must have; ""
@@ -62,7 +71,8 @@ func (p *c8dPush) exists(ctx context.Context, address, media string, want digest
 }
 
 // start opens an upload, with a mount where the blob is known to be elsewhere;
-// mounted is the place that it was mounted from.
+// mounted is the place that it was mounted from. address is "" when the registry says
+// that it has the blob, which containerd believes unasked, too (P-394, P-543).
 func (p *c8dPush) start(ctx context.Context, b *bestBlob) (address, mounted string, err error) {
 	to := p.host.at("/blobs/uploads/")
 	from := p.source(b.Digest)
@@ -84,9 +94,6 @@ func (p *c8dPush) start(ctx context.Context, b *bestBlob) (address, mounted stri
 	defer resp.Body.Close() //nolint:errcheck // read only
 	switch resp.StatusCode {
 	case http.StatusCreated:
-		if from == "" {
-			from = p.job.Name.Canonical
-		}
 		return "", from, nil
 	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
 		address, err = p.host.location(resp.Header.Get("Location"))

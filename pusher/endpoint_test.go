@@ -72,7 +72,7 @@ func TestEndpoints(t *testing.T) {
 		{"docker.io", Config{}, "ubuntu", hub},
 		{"docker.io is never insecure", Config{InsecureRegistries: []string{"docker.io", "0.0.0.0/0"}}, "ubuntu", hub},
 		{"docker.io, only V2", Config{V2Only: true}, "a/b", hub[:1]},
-		{"mirrors come first", Config{Mirrors: []string{"https://mirror.example", "http://127.0.0.1:5001"}}, "ubuntu", append(mirror, hub...)},
+		{"mirrors come first", Config{Mirrors: []string{"https://mirror.example", "http://127.0.0.1:5001"}}, "ubuntu", append(mirror, hub...)}, // P-510
 		{"mirrors are docker.io's alone", Config{Mirrors: []string{"https://mirror.example"}}, "registry.example/a", secure},
 	}
 	for _, tt := range tests {

@@ -196,7 +196,7 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-// TestRepairChain: docker 1.9 makes parents fit (P-221).
+// TestRepairChain: docker 1.9 makes parents fit (P-221, P-571).
 func TestRepairChain(t *testing.T) {
 	t.Parallel()
 	layers := func(json ...string) []schema1Layer {

@@ -141,7 +141,7 @@ func searching(t *testing.T, era Era, size int64, refuse int, entries []metadata
 }
 
 // TestTransfers: equal keys share one upload and its events, the limit holds, and
-// whoever is released last cancels it (P-340 to P-343).
+// whoever is released last cancels it (P-340 to P-343, P-583).
 func TestTransfers(t *testing.T) {
 	t.Parallel()
 	c := clock.NewVirtual(time.Time{})

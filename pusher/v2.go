@@ -107,7 +107,7 @@ func openRepository(ctx context.Context, job *Job) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := authorizedClient(job, answer.challenges, "repository:"+job.Name.Remote+":push,pull")
+	client := authorizedClient(job, answer.challenges, "repository:"+job.Name.Remote+":push,pull") // in this order (P-518)
 	return &repository{
 		job: job, client: client, root: root, confirmedV2: answer.speaksV2,
 		remote: map[digest.Digest]image.Descriptor{}, pushed: map[digest.Digest]bool{},

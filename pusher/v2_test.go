@@ -292,7 +292,7 @@ func TestAllTags(t *testing.T) {
 	}
 }
 
-// TestPool: a name is pushed once at a time (P-181).
+// TestPool: a name is pushed once at a time (P-181, P-581).
 func TestPool(t *testing.T) {
 	t.Parallel()
 	g := startRegistry(t)

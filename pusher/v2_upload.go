@@ -110,7 +110,7 @@ func parseRange(s string) (int64, error) {
 	return end - start + 1, nil
 }
 
-// commit closes the session, and asks whether the registry has the blob (P-205).
+// commit closes the session, and asks whether the registry has the blob (P-205, P-542).
 func (s *uploadSession) commit(ctx context.Context, d digest.Digest) (image.Descriptor, error) {
 	u, err := url.Parse(s.location)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *uploadSession) commit(ctx context.Context, d digest.Digest) (image.Desc
 	return s.stat(ctx, d)
 }
 
-// discard cancels the session. Whether that went well nobody looks at (P-363).
+// discard cancels the session. Whether that went well nobody looks at (P-363, P-578).
 func (s *uploadSession) discard(ctx context.Context) {
 	resp, err := s.send(ctx, http.MethodDelete, s.location, nil, nil)
 	if err != nil {

@@ -140,7 +140,7 @@ func TestSignatureEntry(t *testing.T) {
 	require.Regexp(t, `^\{"formatLength":3255,"formatTail":"Cn0","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"\}$`, string(header))
 }
 
-// What the parsing of a signed form says of one that is wrong (P-288, P-289).
+// What the parsing of a signed form says of one that is wrong (P-288, P-289, P-564).
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	signed := string(read(t, "docker-1.8.3-two.signed.json"))

@@ -235,7 +235,7 @@ expect:
     - ping: 404
     - each: layers
       wire: [v1.json.get]
-    - any-order: [token, {blob.head: {digest: layer1, status: 2xx, gap: ">= 5s", bytes: 1KiB..2KiB, header: {X: null, Y: "*"}}}]
+    - any-order: [token, {blob.head: {digest: layer1, status: 2xx, gap: ">= 5s", bytes: 1KiB..2KiB, header: {X: null, Y: "*"}, answer-header: {Z: "*-1"}, answer-body: denied}}]
   never: ["upload.*", v1.ping]
   count: {upload.start@202: "<= 3", any@401: 2}
 `)
@@ -272,6 +272,9 @@ expect:
 	}
 	if e.Header["X"] != scenarios.Absent || e.Header["Y"] != scenarios.AnyValue {
 		t.Errorf("its headers are %v", e.Header)
+	}
+	if e.AnswerHeader["Z"] != "*-1" || e.AnswerBody != "denied" {
+		t.Errorf("of its answer %v and %q", e.AnswerHeader, e.AnswerBody)
 	}
 	if at := s.Positions["expect.wire[1]"]; at.Line != 27 || at.Column != 7 || at.Length != 9 {
 		t.Errorf("the first event stands at %+v, want 27:7+9", at)

@@ -136,6 +136,8 @@ func (d *decoder) eventFields(e *Event, head entry) []field {
 		{"gap", func(v *node) { e.Gap = d.rangeOf(v, "gap", timeQuantity) }},
 		{"auth", func(v *node) { e.Auth = d.oneOf(v, "auth", "none", "basic", "bearer", "token") }},
 		{"header", func(v *node) { e.Header = d.headers(v) }},
+		{"answer-header", func(v *node) { e.AnswerHeader = d.headers(v) }},
+		text("answer-body", &e.AnswerBody),
 	}
 }
 

@@ -65,17 +65,9 @@ func encodeEvent(e Event) *node {
 	b.text("range", e.Range)
 	b.span("gap", e.Gap, timeQuantity)
 	b.text("auth", e.Auth)
-	if len(e.Header) > 0 {
-		var headers mapping
-		for _, name := range sortedKeys(e.Header) {
-			value := textNode(e.Header[name])
-			if e.Header[name] == Absent {
-				value = &node{kind: nodeNull}
-			}
-			headers.put(name, value)
-		}
-		b.put("header", headers.node())
-	}
+	b.put("header", headerNode(e.Header))
+	b.put("answer-header", headerNode(e.AnswerHeader))
+	b.text("answer-body", e.AnswerBody)
 	var out mapping
 	switch {
 	case len(b.entries) > 0:
@@ -127,4 +119,20 @@ func encodeRange(r Range, q quantity) *node {
 		return textNode(">= 0")
 	}
 	return textNode(formatRange(r, q))
+}
+
+// headerNode is what is expected of headers, as headers reads it; nil for nothing.
+func headerNode(list map[string]string) *node {
+	if len(list) == 0 {
+		return nil
+	}
+	var b mapping
+	for _, name := range sortedKeys(list) {
+		value := textNode(list[name])
+		if list[name] == Absent {
+			value = &node{kind: nodeNull}
+		}
+		b.put(name, value)
+	}
+	return b.node()
 }

@@ -53,9 +53,12 @@ type Event struct {
 	Gap    *Range            // time since the matched event before ended, nanoseconds
 	Auth   string            // "none", "basic", "bearer", "token"
 	Header map[string]string // of the request: name → value, AnyValue or Absent
+	// AnswerHeader is the same of the answer; in a value * stands for anything.
+	AnswerHeader map[string]string
+	AnswerBody   string // stands in the answer, of which the beginning is kept where it is text or JSON
 }
 
-// Values of Event.Header: the header is there, whatever it holds; it is not there.
+// Values of Event.Header and AnswerHeader: the header is there, whatever it holds; it is not there.
 const (
 	AnyValue = "*"
 	Absent   = "-"

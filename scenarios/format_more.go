@@ -66,6 +66,8 @@ func eventKeys() []formatKey {
 		{"gap", rangeShape(timeQuantity), "How much time lies between the end of the matched event before and this one."},
 		{"auth", oneOfShape("none", "basic", "bearer", "token"), "How the request says who it is from."},
 		{"header", shape{`"Name: value", "Name", or a map in which nothing means absent`, either(ref("text"), map[string]any{"type": "object"})}, "A header of the request."},
+		{"answer-header", shape{`"Name: value", "Name", or a map in which nothing means absent`, either(ref("text"), map[string]any{"type": "object"})}, "A header of the answer; * in its value stands for anything."},
+		{"answer-body", textShape(), "A part of the answer's body, of which the beginning is kept."},
 	}
 }
 

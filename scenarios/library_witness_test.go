@@ -132,6 +132,7 @@ func TestEveryBuiltInScenarioCanFail(t *testing.T) {
 	maps.Copy(witnesses, faultWitnesses)
 	maps.Copy(witnesses, eraWitnesses)
 	maps.Copy(witnesses, indexWitnesses)
+	maps.Copy(witnesses, orneryWitnesses)
 	maps.Copy(witnesses, neighbours())
 	used := map[string]int{} // how many scenarios the witnesses of a key were for
 	for _, s := range List() {

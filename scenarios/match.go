@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +78,9 @@ func (m matcher) tests(x Event, e seen, before *seen) []string {
 		answeredRange(x.Range, e),
 		gap(x.Gap, e, before),
 		authorization(x.Auth, e),
-		headers(x.Header, e),
+		headers(x.Header, e.Request.Header, func(want, got string) bool { return want == got }),
+		headers(x.AnswerHeader, e.Response.Header, matchText),
+		answerBody(x.AnswerBody, e),
 	}
 }
 
@@ -216,17 +219,40 @@ func authorization(want string, e seen) string {
 	return fmt.Sprintf("had auth %s, not %s", got, want)
 }
 
-func headers(want map[string]string, e seen) string {
+func headers(want map[string]string, in http.Header, equal func(want, got string) bool) string {
 	for _, name := range sortedKeys(want) {
-		values := e.Request.Header.Values(name)
+		values := in.Values(name)
 		switch value := want[name]; {
 		case value == Absent && len(values) > 0:
 			return fmt.Sprintf("had header %s, which should be absent", name)
-		case value == AnyValue && len(values) == 0, value != Absent && value != AnyValue && !slices.Contains(values, value):
+		case value == AnyValue && len(values) == 0, value != Absent && value != AnyValue && !slices.ContainsFunc(values, func(got string) bool { return equal(value, got) }):
 			return fmt.Sprintf("had %s %q, not %q", name, values, value)
 		}
 	}
 	return ""
+}
+
+// matchText matches a text in which * stands for anything.
+func matchText(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	last := len(parts) - 1
+	if last == 0 {
+		return pattern == text
+	}
+	rest, ok := strings.CutPrefix(text, parts[0])
+	for _, part := range parts[1:last] {
+		if ok {
+			_, rest, ok = strings.Cut(rest, part)
+		}
+	}
+	return ok && strings.HasSuffix(rest, parts[last])
+}
+
+func answerBody(want string, e seen) string {
+	if want == "" || strings.Contains(string(e.Response.Body.Head), want) {
+		return ""
+	}
+	return fmt.Sprintf("was answered without %q in the body", want)
 }
 
 // describe is an event as messages name it: "upload.put of layer1 → 201".

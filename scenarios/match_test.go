@@ -70,6 +70,10 @@ func saying(name, value string) func(*wire.Exchange) {
 	return func(e *wire.Exchange) { e.Response.Header.Set(name, value) }
 }
 
+func telling(text string) func(*wire.Exchange) {
+	return func(e *wire.Exchange) { e.Response.Body.Head = []byte(text) }
+}
+
 func sending(n int64) func(*wire.Exchange) {
 	return func(e *wire.Exchange) { e.Request.Body = wire.Body{Length: n, Digest: digest.FromString("?")} }
 }
@@ -158,6 +162,10 @@ func TestOrderedWithGaps(t *testing.T) {
 		{"no credentials", "[ping: {auth: none}]", tr(ex("ping 200", asking("Authorization", "Bearer x"))), "wire[1]", "had auth bearer, not none"},
 		{"a header", "[ping: {header: {X: y, Z: null, W: \"*\"}}]", tr(ex("ping 200", asking("X", "y"), asking("W", "v"))), "", ""},
 		{"a header too many", "[ping: {header: {X: null}}]", tr(ex("ping 200", asking("X", "y"))), "wire[1]", "had header X, which should be absent"},
+		{"a header of the answer", "[ping: {answer-header: {X: \"a*c*\", Y: aabb, Z: null}}]", tr(ex("ping 200", saying("X", "abcd"), saying("Y", "aabb"), asking("Z", "z"))), "", ""},
+		{"another header of the answer", "[ping: {answer-header: \"X: *ab*ab*\"}]", tr(ex("ping 200", saying("X", "cab"))), "wire[1]", `had X ["cab"], not "*ab*ab*"`},
+		{"a body of the answer", "[ping: {answer-body: oops}]", tr(ex("ping 200", telling("so oops it is"))), "", ""},
+		{"another body of the answer", "[ping: {answer-body: oops}]", tr(ex("ping 200", telling("fine"))), "wire[1]", `was answered without "oops" in the body`},
 		{"a host of the scenario", "[ping: {host: host2}]", tr(ex("ping 200", to("h:1")), ex("ping 200", to("h:2"))), "", ""},
 		{"another host", "[ping: {host: host2}]", tr(ex("ping 200", to("h:1"))), "wire[1]", "went to h:1, not host2"},
 		{"a format by its type", "[manifest.put: {media: schema2}]", tr(ex("manifest.put 201", asking("Content-Type", "application/vnd.docker.distribution.manifest.v2+json"))), "", ""},

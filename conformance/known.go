@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,6 +19,27 @@ type KnownDeviation struct {
 	Reason string
 	Link   string // to where it is discussed; may be ""
 	Place  string // file:line:column of its entry
+}
+
+// knows finds what is said to be known of no check, or twice of one.
+//
+// Errors: ErrOptions.
+func (o Options) knows() error {
+	all := o.Checks
+	if all == nil {
+		all = Checks()
+	}
+	seen := map[string]bool{}
+	for _, k := range o.Known {
+		switch {
+		case !slices.ContainsFunc(all, func(c *Check) bool { return c.ID == k.ID }):
+			return fmt.Errorf("%w: something is known of %q, and no check is called so", ErrOptions, k.ID)
+		case seen[k.ID]:
+			return fmt.Errorf("%w: two things are known of %s", ErrOptions, k.ID)
+		}
+		seen[k.ID] = true
+	}
+	return nil
 }
 
 // ErrKnown says that a file of known deviations cannot be meant.
@@ -177,7 +199,7 @@ func (r *Report) apply(known []KnownDeviation) {
 			v.Word = Known
 		case Pass, FellBack, Unsupported:
 			v.Word = Fail
-			v.Reason = fmt.Sprintf("it is known to deviate (%s) and does not any more: take it out of %s", known[i].Reason, known[i].Place)
+			v.Reason = fmt.Sprintf("it is known to deviate (%s) and does not any more: take it out of %s", known[i].Reason, cmp.Or(known[i].Place, "what is known"))
 		case BlockedBy, Errored:
 		}
 	}

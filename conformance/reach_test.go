@@ -274,6 +274,12 @@ func TestALongSecret(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
 	text := everything(t, report)
+	for _, v := range report.Verdicts {
+		text += v.Reason + report.Detail(v.Check.ID)
+		if v.Violation != nil {
+			text += v.Violation.Error() + v.Violation.Curl
+		}
+	}
 	require.NotContains(t, text, long[:16])
 	require.NotContains(t, text, "YWxpY2U6YUJj") // alice:aBc
 }
@@ -286,4 +292,20 @@ func TestV1Alone(t *testing.T) {
 	require.Len(t, report.Causes(), 1)
 	require.Equal(t, []string{"ping-01"}, report.Causes()[0].Checks)
 	require.Equal(t, conformance.Pass, report.Verdict("era-docker-1.8-v1").Word, report.Verdict("era-docker-1.8-v1").Reason)
+}
+
+// TestALookThatFails: what a registry says instead of the image that was given harms
+// nobody who reads it, and has no password in it.
+func TestALookThatFails(t *testing.T) {
+	t.Parallel()
+	target := guarded(t, basic(), edit(func(a *reply) {
+		if a.route.Op == wire.OpManifestGet && a.r.Header.Get("Authorization") != "" {
+			a.set(400, `{"errors":[{"code":"\u001b[31m`+password+`"}]}`)
+		}
+	}))
+	_, err := conformance.Run(t.Context(), target, conformance.Options{Profile: "pull-only", Given: "team/app:v1"})
+	require.ErrorContains(t, err, "team/app:v1 cannot be looked at")
+	require.NotContains(t, err.Error(), password)
+	require.NotContains(t, err.Error(), "\x1b")
+	require.Empty(t, new(conformance.Report).Detail("mono-01"))
 }

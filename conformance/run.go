@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // Run runs checks against a registry. The report has a verdict for each selected
@@ -25,7 +27,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 		return nil, err
 	}
 	selected, err := o.Select()
-	if err = first(err, o.meant()); err != nil {
+	if err = first(err, o.meant(), o.knows()); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
@@ -44,7 +46,7 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	defer stop()
 	if o.Given != "" {
 		if r.given, err = r.look(ctx, o.Given); err != nil {
-			return nil, err
+			return nil, &lookError{wire.NewScrubber(append(secretsOf(t), r.keys.secrets()...)...).Secrets(visible(err.Error())), err}
 		}
 	}
 	for _, c := range selected {
@@ -68,8 +70,36 @@ func Run(ctx context.Context, t Target, o Options) (*Report, error) {
 	for _, c := range selected {
 		report.Verdicts = append(report.Verdicts, r.states[c].verdict)
 	}
+	report.hide()
 	report.apply(o.Known)
 	return report, nil
+}
+
+// A lookError is why a given image could not be looked at, in words without secrets
+// that harm no terminal.
+type lookError struct {
+	text  string
+	cause error
+}
+
+func (e *lookError) Error() string { return e.text }
+
+func (e *lookError) Unwrap() error { return e.cause }
+
+// hide takes the secrets out of what is said of the verdicts.
+func (r *Report) hide() {
+	for i := range r.Verdicts {
+		v := &r.Verdicts[i]
+		v.Reason = r.clean(v.Reason)
+		if v.Violation != nil {
+			clean := *v.Violation
+			clean.Want, clean.Got, clean.Curl = r.clean(clean.Want), r.clean(clean.Got), r.clean(clean.Curl)
+			v.Violation = &clean
+		}
+		for i := range v.Measured {
+			v.Measured[i].Text = r.clean(v.Measured[i].Text)
+		}
+	}
 }
 
 func secretsOf(t Target) []string {

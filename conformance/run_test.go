@@ -380,6 +380,8 @@ func TestWrong(t *testing.T) {
 		"no end":       {"http://127.0.0.1", conformance.Options{Rate: math.Inf(1)}, conformance.ErrOptions},
 		"a slow rate":  {"http://127.0.0.1", conformance.Options{Rate: 1e-12}, conformance.ErrOptions},
 		"below 0":      {"http://127.0.0.1", conformance.Options{MaxRequests: -1}, conformance.ErrOptions},
+		"a slip":       {"http://127.0.0.1", conformance.Options{Known: []conformance.KnownDeviation{{ID: "mono-99", Reason: "so"}}}, conformance.ErrOptions},
+		"known twice":  {"http://127.0.0.1", conformance.Options{Known: []conformance.KnownDeviation{{ID: "mono-01"}, {ID: "mono-01"}}}, conformance.ErrOptions},
 		"no check":     {"http://127.0.0.1", conformance.Options{Checks: []*conformance.Check{nil}}, conformance.ErrOptions},
 		"no profile":   {"http://127.0.0.1", conformance.Options{Profile: "oci"}, conformance.ErrOptions},
 		"no such name": {"http://127.0.0.1", conformance.Options{Run: []string{"blob-99"}}, conformance.ErrOptions},

@@ -34,6 +34,24 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	return err
 }
 
+// Detail is all that there is to say of how one check ended, as WriteText shows it: for
+// what is not met with the exchange, the clause and the commands. Nothing in it is a
+// secret, and nothing moves a terminal's cursor. It is "" for a check that did not run.
+func (r *Report) Detail(id string) string {
+	v := r.Verdict(id)
+	if v == nil {
+		return ""
+	}
+	var b strings.Builder
+	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...)}
+	if v.Violation == nil {
+		t.line("%s %s: %s", v.Word, v.Check.ID, v.title())
+	} else {
+		t.detail(*v, r.again(*v))
+	}
+	return strings.TrimSpace(b.String())
+}
+
 type textWriter struct {
 	b     *strings.Builder
 	scrub *wire.Scrubber

@@ -3,7 +3,8 @@
 package conformancetest
 
 import (
-	"strings"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/pushcheck/pushcheck/conformance"
@@ -15,11 +16,14 @@ type Known map[string]string
 
 // Test runs checks against a registry, each a subtest called after its ID. What
 // breaks a MUST fails it, and so does what could not be seen; what breaks a
-// SHOULD or MAY is logged. known may be nil.
+// SHOULD or MAY is logged. known may be nil, and may name checks that are not chosen.
 //
 // The registry must answer at target.URL until Test returns.
 func Test(t *testing.T, target conformance.Target, o conformance.Options, known Known) {
 	t.Helper()
+	for _, id := range nobodys(known, o) {
+		t.Errorf("something is known of %q, and no check is called so", id)
+	}
 	report, err := conformance.Run(t.Context(), target, o)
 	if err != nil {
 		t.Fatal(err)
@@ -34,23 +38,22 @@ func Test(t *testing.T, target conformance.Target, o conformance.Options, known 
 				t.Errorf("is known to deviate (%s) and does not any more", reason)
 			case expected:
 				t.Log("known: " + reason)
-			case v.Word == conformance.Fail:
-				t.Error(told(v))
-			case v.Word == conformance.Errored:
-				t.Error("could not be seen: " + v.Reason)
+			case v.Word == conformance.Fail, v.Word == conformance.Errored:
+				t.Error(report.Detail(v.Check.ID))
 			case v.Word != conformance.Pass:
-				t.Logf("%s: %s", v.Word, v.Reason)
+				t.Log(report.Detail(v.Check.ID))
 			}
 		})
 	}
 }
 
-// told is all that helps with a violation.
-func told(v conformance.Verdict) string {
-	var b strings.Builder
-	b.WriteString(v.Check.Doc + "\n  " + v.Reason + "\n  hurts " + v.Check.Hurts + "\n  " + v.Check.Link())
-	if v.Violation != nil && v.Violation.Curl != "" {
-		b.WriteString("\n  try " + strings.ReplaceAll(v.Violation.Curl, "\n", "\n      "))
+// nobodys are the names in known that no check has.
+func nobodys(known Known, o conformance.Options) []string {
+	all := o.Checks
+	if all == nil {
+		all = conformance.Checks()
 	}
-	return b.String()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(id string) bool {
+		return slices.ContainsFunc(all, func(c *conformance.Check) bool { return c.ID == id })
+	})
 }

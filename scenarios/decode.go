@@ -93,7 +93,7 @@ func (d *decoder) scenario(v variation, f file) []*Scenario {
 	var list []*Scenario
 	for _, c := range clients {
 		one := *s
-		one.Client = c
+		one.Client, one.CaseClient = c, v.client
 		suffix := v.suffix
 		if named {
 			suffix += "@" + ClientName(c)

@@ -9,7 +9,7 @@ import (
 
 // sameScenario compares what scenarios do, not where they were read.
 var sameScenario = cmp.Options{
-	cmpopts.IgnoreFields(Scenario{}, "ID", "Name", "Position", "Files", "Path", "Unset", "Positions", "Lines"),
+	cmpopts.IgnoreFields(Scenario{}, "CaseClient", "ID", "Name", "Position", "Files", "Path", "Unset", "Positions", "Lines"),
 	cmpopts.IgnoreFields(Fault{}, "Position"),
 	cmpopts.EquateEmpty(),
 }

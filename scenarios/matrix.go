@@ -61,7 +61,8 @@ type Matrix struct {
 	Clients   []string
 	Scenarios []*Scenario // as they were loaded: a row each
 	// Results has a row for each scenario and in it a result for each client; nil
-	// where the run ended before it.
+	// where the run ended before it, and where the scenario is a case of other clients
+	// (Meant).
 	Results [][]*Result
 	own     []string // the clients for which the scenarios were written
 }
@@ -74,6 +75,12 @@ func (r *Runner) Matrix(ctx context.Context, list []*Scenario, clients []string)
 	m := &Matrix{Clients: clients}
 	var all []*Scenario
 	places := map[*Scenario][2]int{}
+	meant := map[string]bool{} // clients, with what is run as them
+	for _, c := range clients {
+		for _, s := range Meant(list, c) {
+			meant[c+" "+bare(s.ID)] = true
+		}
+	}
 	for _, s := range list {
 		if slices.ContainsFunc(m.Scenarios, func(o *Scenario) bool { return bare(o.ID) == bare(s.ID) }) {
 			continue
@@ -81,6 +88,9 @@ func (r *Runner) Matrix(ctx context.Context, list []*Scenario, clients []string)
 		m.Scenarios, m.own = append(m.Scenarios, s), append(m.own, ClientName(s.Client))
 		m.Results = append(m.Results, make([]*Result, len(clients)))
 		for i, c := range clients {
+			if !meant[c+" "+bare(s.ID)] {
+				continue
+			}
 			one := As(s, c)
 			one.ID = bare(s.ID) + "@" + c
 			places[one] = [2]int{len(m.Scenarios) - 1, i}

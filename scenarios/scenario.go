@@ -36,6 +36,7 @@ type Scenario struct {
 	Registries []Registry // the first is pushed to; none is one "v2"
 	Image      Image
 	Client     Client
+	CaseClient bool // that the client is of a case of the file, not of all of it
 	Steps      []Step
 	Faults     []Fault // in force from the first step on
 	Expect     Expect  // about the last push

@@ -14,6 +14,7 @@ const maxVariations = 1000
 type variation struct {
 	root    *node
 	suffix  string // of the ID: "/wrong-password/layer-size=1MiB"
+	client  bool   // that the case names its client
 	partial bool   // only there so that what every case replaces is read too
 }
 
@@ -77,7 +78,8 @@ func (d *decoder) cases(n *node, shared *node) []variation {
 			}
 			own.entries = append(own.entries, k)
 		}
-		list = append(list, variation{root: overlay(shared, own), suffix: "/" + e.key})
+		client := slices.ContainsFunc(own.entries, func(k entry) bool { return k.key == "client" })
+		list = append(list, variation{root: overlay(shared, own), suffix: "/" + e.key, client: client})
 	}
 	return list
 }
@@ -171,7 +173,7 @@ func (d *decoder) combine(v variation, axes []entry, used map[string]bool) []var
 			labels = append([]string{axes[j].key + "=" + label}, labels...)
 			rest /= len(items)
 		}
-		one := variation{root: d.substitute(v.root, values, used), suffix: v.suffix, partial: v.partial}
+		one := variation{root: d.substitute(v.root, values, used), suffix: v.suffix, client: v.client, partial: v.partial}
 		if len(labels) > 0 {
 			one.suffix += "/" + strings.Join(labels, ",")
 		}

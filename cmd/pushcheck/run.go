@@ -193,7 +193,7 @@ func (f runFlags) as(list []*scenarios.Scenario) ([]*scenarios.Scenario, error) 
 	} else if err := knownClient(f.client, names); err != nil {
 		return nil, err
 	}
-	return f.replaced(list, era, adapter), nil
+	return f.replaced(scenarios.Meant(list, f.client), era, adapter), nil
 }
 
 // replaced is list with another client. A file that lists its clients runs once,

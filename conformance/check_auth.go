@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,8 @@ func (p *Probe) known() bool {
 
 var auth01 = &Check{
 	ID: "auth-01", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{ping01},
-	Doc:   "where there are credentials, a push without them is refused with 401",
-	Hurts: "operators: everybody may push",
+	Doc:   "where there are credentials, what changes a repository is refused without them, with 401",
+	Hurts: "operators: everybody may push, or delete",
 	Run: func(ctx context.Context, p *Probe) error {
 		a, err := p.demand(ctx)
 		if err != nil {
@@ -38,7 +39,16 @@ var auth01 = &Check{
 				return &SkipError{Reason: "the registry asks nobody who he is"}
 			}
 		}
-		return a.want(http.StatusUnauthorized)
+		if err := a.want(http.StatusUnauthorized); err != nil {
+			return err
+		}
+		for _, r := range p.writes(p.Repository) {
+			a, err := p.as(ctx, "", r.request)
+			if err = first(err, a.wantIf(err, append(r.lack(), http.StatusUnauthorized)...)); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 }
 
@@ -98,6 +108,18 @@ var auth05 = &Check{
 		}
 		if c.params["service"] == "" || !strings.Contains(c.params["scope"], "repository:"+p.Repository+":") || !strings.Contains(c.params["scope"], "push") {
 			return a.violation(`service, and scope "repository:`+p.Repository+`:pull,push"`, a.header.Get("WWW-Authenticate"))
+		}
+		for _, r := range append(p.writes(p.Repository), p.reads(p.Repository)...) {
+			a, err := p.as(ctx, "", r.request)
+			if err != nil {
+				return err
+			}
+			if _, err := a.bearer(); err != nil || a.status != http.StatusUnauthorized {
+				continue // others may read, or it is another check's business
+			}
+			if scopes := a.scopes(); !slices.ContainsFunc(r.rights, func(right string) bool { return grants(scopes, p.Repository, right) }) {
+				return a.violation(`a scope "repository:`+p.Repository+`:…" with `+joinOr(r.rights), a.header.Get("WWW-Authenticate"))
+			}
 		}
 		return nil
 	},

@@ -18,7 +18,7 @@ var blob01 = &Check{
 	ID: "blob-01", Level: Must, Pull: true, Spec: "existence", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "HEAD of a blob that is there answers 200 with its length and no body",
 	Hurts: "docker, which asks before each layer and uploads it again on any other answer",
-	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
+	Run: withBlobs([]int{100, 200_000}, func(ctx context.Context, p *Probe, b blob) error {
 		a, err := p.head(ctx, blobPath(p.Repository, b.digest))
 		if err != nil {
 			return err
@@ -44,7 +44,7 @@ var blob03 = &Check{
 	ID: "blob-03", Level: Must, Pull: true, Spec: "pulling blobs", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "GET of a blob answers 200 with its very bytes",
 	Hurts: "every client that pulls: the digest does not hold",
-	Run: withBlob(5000, func(ctx context.Context, p *Probe, b blob) error {
+	Run: withBlobs([]int{5000, 4096, 1, 300_000}, func(ctx context.Context, p *Probe, b blob) error {
 		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
 	}),
 }
@@ -67,17 +67,9 @@ var blob05 = &Check{
 	Doc:   "a range of a blob is served as 206 with Content-Range, from the front, the middle and the end",
 	Hurts: "containerd and lazy pullers (stargz, SOCI), which read parts of layers",
 	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
-		whole, n := 0, len(b.data)
-		for _, row := range []struct {
-			ask        string
-			start, end int
-		}{
-			{"bytes=" + span(0, (n+9)/10), 0, (n+9)/10 - 1},
-			{"bytes=" + span(3*n/10, 3*n/10+(n+1)/2), 3 * n / 10, 3*n/10 + (n+1)/2 - 1},
-			{fmt.Sprintf("bytes=%d-", 9*n/10), 9 * n / 10, n - 1},
-			{fmt.Sprintf("bytes=-%d", (n+19)/20), n - (n+19)/20, n - 1},
-		} {
-			a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", row.ask)
+		whole := 0
+		for _, r := range partsOf(len(b.data)) {
+			a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", r.ask)
 			if err != nil {
 				return err
 			}
@@ -88,9 +80,12 @@ var blob05 = &Check{
 				}
 				continue
 			}
-			want := fmt.Sprintf("bytes %d-%d/%d", row.start, row.end, len(b.data))
-			if err := first(a.want(http.StatusPartialContent), a.bytes(b.data[row.start:row.end+1]), a.has("Content-Range", want)); err != nil {
+			want := fmt.Sprintf("bytes %d-%d/%d", r.start, r.end, len(b.data))
+			if err := first(a.want(http.StatusPartialContent), a.bytes(b.data[r.start:r.end+1]), a.has("Content-Range", want)); err != nil {
 				return err
+			}
+			if said := a.header.Get("Docker-Content-Digest"); said != "" && said != b.digest.String() {
+				return a.violation("the digest of the blob, or none", said)
 			}
 		}
 		if whole > 0 {
@@ -100,19 +95,47 @@ var blob05 = &Check{
 	}),
 }
 
+// A part is a range of a blob, its last byte included.
+type part struct {
+	ask        string
+	start, end int
+}
+
+// partsOf are ranges that a blob of so many bytes has. What is asked for beyond its end
+// is left out (RFC 9110, section 14.1.2).
+func partsOf(n int) []part {
+	return []part{
+		{"bytes=" + span(0, (n+9)/10), 0, (n+9)/10 - 1},
+		{"bytes=" + span(3*n/10, 3*n/10+(n+1)/2), 3 * n / 10, 3*n/10 + (n+1)/2 - 1},
+		{fmt.Sprintf("bytes=%d-", 9*n/10), 9 * n / 10, n - 1},
+		{fmt.Sprintf("bytes=-%d", (n+19)/20), n - (n+19)/20, n - 1},
+		{"bytes=0-0", 0, 0},
+		{fmt.Sprintf("bytes=%d-", n-1), n - 1, n - 1},
+		{"bytes=" + span(n/2, 3*n), n / 2, n - 1},
+		{fmt.Sprintf("bytes=-%d", 2*n), 0, n - 1},
+	}
+}
+
 var blob06 = &Check{
 	ID: "blob-06", Level: Must, Pull: true, Spec: "HTTP ranges", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a range that a blob does not have is answered 416, or with the whole blob, and completely",
 	Hurts: "clients that resume a pull: the connection breaks or the file is cut",
 	Run: withBlob(1000, func(ctx context.Context, p *Probe, b blob) error {
-		a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes="+span(5*len(b.data), 10*len(b.data)))
-		if err != nil {
-			return err
+		for _, ask := range []string{span(5*len(b.data), 10*len(b.data)), fmt.Sprintf("%d-", len(b.data))} {
+			a, err := p.get(ctx, blobPath(p.Repository, b.digest), "Range", "bytes="+ask)
+			if err != nil {
+				return err
+			}
+			if a.status == http.StatusOK {
+				err = a.bytes(b.data)
+			} else {
+				err = a.want(http.StatusRequestedRangeNotSatisfiable)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if a.status == http.StatusOK {
-			return a.bytes(b.data)
-		}
-		return a.want(http.StatusRequestedRangeNotSatisfiable)
+		return nil
 	}),
 }
 
@@ -137,7 +160,7 @@ var blob07 = &Check{
 
 var blob08 = &Check{
 	ID: "blob-08", Level: Should, Pull: true, Silent: true, Spec: "HTTP conditions", Requires: list{mono02}, Uses: list{mono03},
-	Doc:   "a blob's ETag, where one is sent, makes If-None-Match answer 304",
+	Doc:   "a blob's ETag, where one is sent, makes If-None-Match answer 304, and another does not",
 	Hurts: "caches before the registry, which fetch the blob again",
 	Run: withBlob(100, func(ctx context.Context, p *Probe, b blob) error {
 		return p.conditional(ctx, blobPath(p.Repository, b.digest))
@@ -227,11 +250,13 @@ var blob14 = &Check{
 		if _, err := s.chunk(ctx, b.data); err != nil {
 			return err
 		}
-		a, err := p.head(ctx, blobPath(p.Repository, b.digest))
-		if err != nil {
-			return err
+		for _, ask := range []func(context.Context, string, ...string) (*answer, error){p.head, p.get} {
+			a, err := ask(ctx, blobPath(p.Repository, b.digest))
+			if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+				return err
+			}
 		}
-		return a.want(http.StatusNotFound)
+		return nil
 	},
 }
 
@@ -246,6 +271,25 @@ func withBlob(size int, run func(ctx context.Context, p *Probe, b blob) error) f
 			return err
 		}
 		return run(ctx, p, b)
+	}
+}
+
+// withBlobs does the same with one blob of each size after another.
+func withBlobs(sizes []int, run func(ctx context.Context, p *Probe, b blob) error) func(context.Context, *Probe) error {
+	return func(ctx context.Context, p *Probe) error {
+		if p.given != nil {
+			return run(ctx, p, p.given.blob)
+		}
+		for _, size := range sizes {
+			b := p.blob(fmt.Sprint("blob of ", size), size)
+			if err := p.push(ctx, p.Repository, b); err != nil {
+				return err
+			}
+			if err := run(ctx, p, b); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -293,10 +337,11 @@ func (p *Probe) conditional(ctx context.Context, path string) error {
 		return &SkipError{Reason: "no ETag is sent"}
 	}
 	again, err := p.get(ctx, path, "Accept", acceptAll, "If-None-Match", etag)
-	if err != nil {
+	if err = first(err, again.wantIf(err, http.StatusNotModified)); err != nil {
 		return err
 	}
-	return again.want(http.StatusNotModified)
+	other, err := p.get(ctx, path, "Accept", acceptAll, "If-None-Match", `"`+digestOf([]byte("other")).String()+`"`)
+	return first(err, other.wantIf(err, http.StatusOK))
 }
 
 // alike demands that HEAD says nothing else than GET. It may leave out what only the

@@ -36,11 +36,14 @@ func inChunks(run func(ctx context.Context, p *Probe, s *session, b blob, size i
 // chunkSize is how large chunks are: what the registry wants at least, or a little.
 func (s *session) chunkSize() int {
 	n, err := strconv.Atoi(s.last.header.Get("Oci-Chunk-Min-Length"))
-	if err != nil || n < 256 || n > bodyLimit/4 {
-		return 256
+	if err != nil || n < littleChunk || n > bodyLimit/4 {
+		return littleChunk
 	}
 	return n
 }
+
+// littleChunk is how long chunks are where the registry wants none longer, in bytes.
+const littleChunk = 256
 
 // closed closes the session and reads the blob back.
 func (s *session) closed(ctx context.Context, b blob, last []byte, headers ...string) error {
@@ -104,25 +107,33 @@ var chunk03 = &Check{
 	ID: "chunk-03", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
 	Doc:   "Range in the answer to PATCH ends where the whole upload ends so far",
 	Hurts: "regclient and others that go on from it: they send bytes twice or leave some out",
-	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
-		if err := s.patchRange(size); err != nil {
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
 			return err
 		}
-		a, err := s.chunk(ctx, b.data[size:2*size])
-		if err = of("chunk-05", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
-			return err
+		defer s.cancel(ctx)
+		size := s.chunkSize()
+		lengths := []int{size, size, size, size}
+		if size == littleChunk {
+			lengths = append([]int{1}, lengths...)
 		}
-		return rangeIs(a, 2*size)
-	}),
+		for i, n := range lengths {
+			a, err := s.chunk(ctx, p.blob("chunked", s.size+n).data[s.size:])
+			id := "chunk-05"
+			if i == 0 {
+				id = "chunk-01"
+			}
+			if err = of(id, first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+				return err
+			}
+			if err := rangeIs(a, s.size); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 	Uses: list{chunk05},
-}
-
-// patchRange looks at the range of the last answer of a session.
-func (s *session) patchRange(size int) error {
-	if s.last.req.method != http.MethodPatch {
-		return nil // chunk-02's business
-	}
-	return rangeIs(s.last, size)
 }
 
 func rangeIs(a *answer, size int) error {
@@ -135,17 +146,56 @@ func rangeIs(a *answer, size int) error {
 
 var chunk04 = &Check{
 	ID: "chunk-04", Level: Must, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{chunk05, chunk10},
-	Doc:   "a blob pushed in three chunks, the last one shorter, can be pulled",
+	Doc:   "a blob pushed in chunks, few or many, of a byte or of 300 kB, the last one shorter, can be pulled",
 	Hurts: "clients that cut large layers (oras, regclient, .NET)",
-	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
-		for _, part := range [][]byte{b.data[size : 2*size], b.data[2*size:]} {
-			a, err := s.chunk(ctx, part)
-			if err = of("chunk-05", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+	Run: func(ctx context.Context, p *Probe) error {
+		s, err := p.start(ctx, p.Repository)
+		if err != nil {
+			return err
+		}
+		size := s.chunkSize()
+		s.cancel(ctx)
+		cuts := [][]int{{size, size, size - 5}}
+		if size == littleChunk {
+			many := make([]int, 12)
+			for i := range many {
+				many[i] = 40 + i
+			}
+			cuts = append(cuts, []int{1, size, 1, 1}, many, []int{300_000, 300_001, 7})
+		}
+		for _, lengths := range cuts {
+			if err := p.inLengths(ctx, lengths); err != nil {
 				return err
 			}
 		}
-		return of("chunk-10", s.closed(ctx, b, nil))
-	}),
+		return nil
+	},
+}
+
+// inLengths pushes a blob in chunks of some lengths, closes it by an empty PUT and reads
+// it back.
+func (p *Probe) inLengths(ctx context.Context, lengths []int) error {
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return err
+	}
+	defer s.cancel(ctx)
+	total := 0
+	for _, n := range lengths {
+		total += n
+	}
+	b := p.blob(fmt.Sprint("in parts ", lengths), total)
+	for i, n := range lengths {
+		a, err := s.chunk(ctx, b.data[s.size:s.size+n])
+		id := "chunk-05"
+		if i == 0 {
+			id = "chunk-01"
+		}
+		if err = of(id, first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+			return err
+		}
+	}
+	return of("chunk-10", s.closed(ctx, b, nil))
 }
 
 var chunk05 = &Check{
@@ -158,93 +208,63 @@ var chunk05 = &Check{
 	}),
 }
 
-// outOfOrder makes a check that sends a chunk which does not fit.
-func outOfOrder(from func(size int) (start, end int)) func(context.Context, *Probe) error {
-	return inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
-		start, end := from(size)
-		a, err := s.patch(ctx, b.data[start:end], fmt.Sprintf("%d-%d", start, end-1))
-		if err = first(err, a.wantIf(err, http.StatusRequestedRangeNotSatisfiable)); err != nil {
-			return err
-		}
-		now, err := s.at(ctx, http.MethodGet)
-		if err != nil || now.status != http.StatusNoContent {
-			return err // chunk-11's business
-		}
-		if held, err := rangeEnd(now); err == nil && held >= 2*size-1 {
-			return now.violation(fmt.Sprintf("an upload of %d bytes, as before the refusal", size), "Range "+now.header.Get("Range"))
-		}
-		return nil
-	})
-}
-
-var chunk06 = &Check{
-	ID: "chunk-06", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
-	Doc:   "a chunk that leaves a gap is refused with 416",
-	Hurts: "clients that resume at the wrong place: the layer is corrupt",
-	Run:   outOfOrder(func(size int) (int, int) { return 2 * size, 3*size - 5 }),
-}
-
-var chunk07 = &Check{
-	ID: "chunk-07", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
-	Doc:   "a closing PUT whose chunk leaves a gap is refused with 416, and nothing is stored",
-	Hurts: "clients that resume at the wrong place: the bytes are put at the end",
-	Run: inChunks(func(ctx context.Context, p *Probe, s *session, b blob, size int) error {
-		a, err := s.put(ctx, b.digest, b.data[2*size:], "Content-Range", fmt.Sprintf("%d-%d", 2*size, len(b.data)-1))
-		if err = first(err, a.wantIf(err, http.StatusRequestedRangeNotSatisfiable)); err != nil {
-			return err
-		}
-		h, err := p.head(ctx, blobPath(p.Repository, b.digest))
-		return first(err, h.wantIf(err, http.StatusNotFound))
-	}),
-}
-
-var chunk08 = &Check{
-	ID: "chunk-08", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
-	Doc:   "a chunk that is sent again is refused with 416",
-	Hurts: "clients that send a chunk again after a lost answer: it is stored twice",
-	Run:   outOfOrder(func(size int) (int, int) { return 0, size }),
-}
-
-var chunk09 = &Check{
-	ID: "chunk-09", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
-	Doc:   "a chunk that overlaps the one before is refused with 416",
-	Hurts: "clients that resume at the wrong place: bytes are stored twice",
-	Run:   outOfOrder(func(size int) (int, int) { return size / 2, size/2 + size }),
-}
-
 var chunk10 = &Check{
-	ID: "chunk-10", Level: Must, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{mono03},
-	Doc:   "an upload is closed by a PUT with the last chunk, and by one without",
+	ID: "chunk-10", Level: Must, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{mono03, chunk05},
+	Doc:   "an upload is closed by a PUT with the last chunk, and by one without, with a Location from which the blob can be pulled",
 	Hurts: "docker, whose closing PUT is empty; clients that send the last chunk in it",
 	Run: func(ctx context.Context, p *Probe) error {
-		for _, lastInPut := range []bool{false, true} {
-			s, err := p.start(ctx, p.Repository)
-			if err != nil {
-				return err
-			}
-			size := s.chunkSize()
-			b := p.blob("closing "+fmt.Sprint(lastInPut), size+50)
-			first, last := b.data, []byte(nil)
-			if lastInPut {
-				first, last = b.data[:size], b.data[size:]
-			}
-			a, err := s.chunk(ctx, first)
-			if err == nil {
-				err = a.want(http.StatusAccepted)
-			}
-			if err = of("chunk-01", err); err != nil {
-				return err
-			}
-			var headers []string
-			if lastInPut {
-				headers = []string{"Content-Range", fmt.Sprintf("%d-%d", size, len(b.data)-1)}
-			}
-			if err := s.closed(ctx, b, last, headers...); err != nil {
-				return err
+		for chunks := 1; chunks <= 2; chunks++ {
+			for _, lastInPut := range []bool{false, true} {
+				if err := p.closes(ctx, chunks, lastInPut); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	},
+}
+
+// closes sends some chunks, the rest in one more or in the closing PUT, and reads the
+// blob back from where the answer says.
+func (p *Probe) closes(ctx context.Context, chunks int, lastInPut bool) error {
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return err
+	}
+	defer s.cancel(ctx)
+	size := s.chunkSize()
+	b := p.blob(fmt.Sprint("closing ", chunks, lastInPut), chunks*size+50)
+	last := b.data[chunks*size:]
+	for i := range chunks {
+		part := b.data[i*size : (i+1)*size]
+		if i == chunks-1 && !lastInPut {
+			part, last = b.data[i*size:], nil
+		}
+		a, err := s.chunk(ctx, part)
+		id := "chunk-05"
+		if i == 0 {
+			id = "chunk-01"
+		}
+		if err = of(id, first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
+			return err
+		}
+	}
+	var headers []string
+	if lastInPut {
+		headers = []string{"Content-Range", span(s.size, len(b.data))}
+	}
+	a, err := s.put(ctx, b.digest, last, headers...)
+	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+		return err
+	}
+	if err := p.kept(ctx, b); err != nil {
+		return err
+	}
+	location, err := a.location()
+	if err != nil {
+		return err
+	}
+	return p.readable(ctx, location, b)
 }
 
 var chunk13 = &Check{
@@ -315,25 +335,31 @@ var chunk19 = &Check{
 	Doc:   "PATCH without Content-Range, in a stream, is taken, and an empty PUT closes it",
 	Hurts: "docker: it is how it uploads every layer",
 	Run: func(ctx context.Context, p *Probe) error {
-		s, err := p.start(ctx, p.Repository)
-		if err != nil {
-			return err
-		}
-		b := p.blob("stream", 3000)
-		a, err := s.patch(ctx, b.data, "")
-		if err != nil {
-			return err
-		}
-		if a.status/100 != 2 {
-			return a.violation("status 202", a.said())
-		}
-		if a.header.Get("Location") != "" {
-			if err := s.moved(a); err != nil {
-				return err
-			}
-		}
-		return s.closed(ctx, b, nil)
+		return first(p.streams(ctx, 3000), p.streams(ctx, 1_500_000))
 	},
+}
+
+// streams pushes a blob by one PATCH of which nothing says how long it is.
+func (p *Probe) streams(ctx context.Context, size int) error {
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return err
+	}
+	defer s.cancel(ctx)
+	b := p.blob(fmt.Sprint("stream ", size), size)
+	a, err := s.patch(ctx, b.data, "")
+	if err != nil {
+		return err
+	}
+	if a.status/100 != 2 {
+		return a.violation("status 202", a.said())
+	}
+	if a.header.Get("Location") != "" {
+		if err := s.moved(a); err != nil {
+			return err
+		}
+	}
+	return s.closed(ctx, b, nil)
 }
 
 var chunk23 = &Check{

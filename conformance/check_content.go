@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
@@ -23,11 +24,20 @@ var man15 = &Check{
 		if m.mediaType == typeSchema2 {
 			other = typeList
 		}
-		a, err := p.putManifest(ctx, p.Repository, "other", m, "Content-Type", other)
-		if err != nil {
-			return err
+		for _, row := range []struct {
+			tag   string
+			m     manifest
+			other string
+		}{{"as-list", m, other}, {"as-image", index(other, m), m.mediaType}} {
+			a, err := p.putManifest(ctx, p.Repository, row.tag, row.m, "Content-Type", row.other)
+			if err != nil {
+				return err
+			}
+			if err := p.unstored(ctx, a, row.tag); err != nil {
+				return err
+			}
 		}
-		return p.unstored(ctx, a, "other")
+		return nil
 	},
 }
 
@@ -49,13 +59,14 @@ var man17 = &Check{
 
 // taken demands of a manifest that names what is not there that it is refused
 // with MANIFEST_BLOB_UNKNOWN, or stored as it is.
-func (p *Probe) taken(ctx context.Context, m manifest) error {
-	a, err := p.putManifest(ctx, p.Repository, "sparse", m)
+func (p *Probe) taken(ctx context.Context, m manifest, codes ...string) error {
+	tag := "sparse-" + m.digest.Encoded()[:12]
+	a, err := p.putManifest(ctx, p.Repository, tag, m)
 	if err != nil {
 		return err
 	}
 	if a.status == http.StatusCreated {
-		if a, err = p.getManifest(ctx, p.Repository, "sparse"); err != nil {
+		if a, err = p.getManifest(ctx, p.Repository, tag); err != nil {
 			return err
 		}
 		if err := first(a.want(http.StatusOK), a.bytes(m.data)); err != nil {
@@ -63,12 +74,22 @@ func (p *Probe) taken(ctx context.Context, m manifest) error {
 		}
 		return &SkipError{Reason: "manifests are taken though what they name is missing", FellBack: true}
 	}
-	return first(p.unstored(ctx, a, "sparse"), a.hasCode("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"))
+	return first(p.unstored(ctx, a, tag), a.hasCode(append(codes, "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")...))
+}
+
+// worst is the first of several errors that is no mere lack, else the first lack.
+func worst(errs ...error) error {
+	for _, err := range errs {
+		if skip := new(SkipError); err != nil && !errors.As(err, &skip) {
+			return err
+		}
+	}
+	return first(errs...)
 }
 
 var man18 = &Check{
 	ID: "man-18", Level: Must, Spec: "pushing manifests", Requires: list{mono02}, Uses: list{mono03, man03},
-	Doc:   "a manifest with a layer that is missing is refused with MANIFEST_BLOB_UNKNOWN, or stored",
+	Doc:   "a manifest with a layer or a configuration that is missing is refused with MANIFEST_BLOB_UNKNOWN, or stored",
 	Hurts: "docker and buildkit, which then upload the layer again",
 	Run: func(ctx context.Context, p *Probe) error {
 		m, err := p.stored(ctx, p.Repository, "image", "tag")
@@ -76,9 +97,13 @@ var man18 = &Check{
 			return err
 		}
 		doc, _ := p.image("image", m.mediaType)
-		layers := append(*doc.Layers, p.blob("absent", 30).descriptor(typeImageLayer))
-		doc.Layers = &layers
-		return p.taken(ctx, doc.manifest())
+		last, only, headless := doc, doc, doc
+		layers := append(*doc.Layers, p.blob("absent", 30).descriptor((*doc.Layers)[0].MediaType))
+		last.Layers = &layers
+		only.Layers = &[]descriptor{layers[1]}
+		config := p.config("absent").descriptor(doc.Config.MediaType)
+		headless.Config = &config
+		return worst(p.taken(ctx, last.manifest()), p.taken(ctx, only.manifest()), p.taken(ctx, headless.manifest()))
 	},
 }
 
@@ -92,7 +117,8 @@ var man22 = &Check{
 			return err
 		}
 		absent, _ := p.image("absent", typeImage)
-		return p.taken(ctx, index(typeIndex, child, absent.manifest()))
+		return worst(
+			p.taken(ctx, index(typeIndex, child, absent.manifest()), "MANIFEST_UNKNOWN"), p.taken(ctx, index(typeIndex, absent.manifest()), "MANIFEST_UNKNOWN"))
 	},
 }
 

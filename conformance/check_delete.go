@@ -21,22 +21,53 @@ func (a *answer) deleted() error {
 
 var del01 = &Check{
 	ID: "del-01", Level: Must, Spec: "deleting tags", Requires: list{mono02}, Uses: list{mono03, man03},
-	Doc:   "DELETE of a tag answers 202 and the tag is gone, or that it is unsupported",
+	Doc:   "DELETE of a tag answers 202 and the tag is gone, from the list too, or that it is unsupported",
 	Hurts: "clients that clean up tags (regctl, CI of forges)",
 	Run: func(ctx context.Context, p *Probe) error {
-		if _, err := p.stored(ctx, p.Repository, "image", "tag"); err != nil {
+		if _, err := p.stored(ctx, p.Repository, "image", "tag", "staying"); err != nil {
 			return err
 		}
-		a, err := p.remove(ctx, manifestPath(p.Repository, "tag"))
+		path := manifestPath(p.Repository, "tag")
+		if err := p.warm(ctx, path); err != nil {
+			return err
+		}
+		a, err := p.remove(ctx, path)
 		if err != nil {
 			return err
 		}
 		if err := a.deleted(); err != nil {
 			return err
 		}
-		a, err = p.getManifest(ctx, p.Repository, "tag")
-		return first(err, a.wantIf(err, http.StatusNotFound))
+		if err := p.gone(ctx, path); err != nil {
+			return err
+		}
+		l, a, err := p.tags(ctx, p.Repository, "")
+		if err == nil && slices.Contains(l.Tags, "tag") {
+			return a.violation("a list without the tag that was deleted", strings.Join(l.Tags, " "))
+		}
+		return nil // else tag-01's business
 	},
+}
+
+// warm asks for what is there, so that whoever remembers answers does.
+func (p *Probe) warm(ctx context.Context, path string) error {
+	for _, ask := range []func(context.Context, string, ...string) (*answer, error){p.head, p.get} {
+		if _, err := ask(ctx, path, "Accept", acceptAll); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone demands that something is not there, by HEAD and by GET.
+func (p *Probe) gone(ctx context.Context, path string) error {
+	for _, ask := range []func(context.Context, string, ...string) (*answer, error){p.get, p.head} {
+		a, err := ask(ctx, path, "Accept", acceptAll)
+		if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var del02 = &Check{
@@ -48,16 +79,23 @@ var del02 = &Check{
 		if err != nil {
 			return err
 		}
-		a, err := p.remove(ctx, manifestPath(p.Repository, m.digest.String()))
-		if err != nil {
-			return err
-		}
-		if err := a.deleted(); err != nil {
-			return err
-		}
-		a, err = p.getManifest(ctx, p.Repository, m.digest.String())
-		return first(err, a.wantIf(err, http.StatusNotFound))
+		return p.removed(ctx, manifestPath(p.Repository, m.digest.String()))
 	},
+}
+
+// removed demands that something that is there can be deleted, and is gone.
+func (p *Probe) removed(ctx context.Context, path string) error {
+	if err := p.warm(ctx, path); err != nil {
+		return err
+	}
+	a, err := p.remove(ctx, path)
+	if err != nil {
+		return err
+	}
+	if err := a.deleted(); err != nil {
+		return err
+	}
+	return p.gone(ctx, path)
 }
 
 var del03 = &Check{
@@ -65,15 +103,7 @@ var del03 = &Check{
 	Doc:   "DELETE of a blob answers 202 and it is gone, or that it is unsupported",
 	Hurts: "clients that clean up what a failed push left",
 	Run: withBlob(70, func(ctx context.Context, p *Probe, b blob) error {
-		a, err := p.remove(ctx, blobPath(p.Repository, b.digest))
-		if err != nil {
-			return err
-		}
-		if err := a.deleted(); err != nil {
-			return err
-		}
-		a, err = p.head(ctx, blobPath(p.Repository, b.digest))
-		return first(err, a.wantIf(err, http.StatusNotFound))
+		return p.removed(ctx, blobPath(p.Repository, b.digest))
 	}),
 }
 
@@ -102,7 +132,7 @@ var del05 = &Check{
 
 var del06 = &Check{
 	ID: "del-06", Level: Must, Spec: "deleting manifests", Requires: list{del02}, Uses: list{tag01},
-	Doc:   "a manifest that is deleted takes its tags with it, out of the list too",
+	Doc:   "a manifest that is deleted takes its tags with it, out of the list too, and nothing else",
 	Hurts: "clients that list tags and then pull them: \"manifest unknown\"",
 	Run: func(ctx context.Context, p *Probe) error {
 		if _, err := p.stored(ctx, p.Repository, "staying", "staying"); err != nil {
@@ -116,16 +146,59 @@ var del06 = &Check{
 		if err = of("del-02", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
 			return err
 		}
-		a, err = p.getManifest(ctx, p.Repository, "one")
-		if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+		if err := first(p.gone(ctx, manifestPath(p.Repository, "one")), p.gone(ctx, manifestPath(p.Repository, "two"))); err != nil {
 			return err
 		}
 		l, a, err := p.tags(ctx, p.Repository, "")
 		if err == nil && !slices.Equal(l.Tags, []string{"staying"}) {
 			return a.violation("the tag of the other image alone", strings.Join(l.Tags, " "))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return p.outlives(ctx)
 	},
+}
+
+// outlives demands that an image which has a tag stays, with its blobs, when another
+// that has its layer and an index that names it are deleted.
+func (p *Probe) outlives(ctx context.Context) error {
+	kept, err := p.stored(ctx, p.Repository, "kept", "kept")
+	if err != nil {
+		return err
+	}
+	doc, blobs := p.image("kept", kept.mediaType)
+	config := p.config("other")
+	if err := p.push(ctx, p.Repository, config); err != nil {
+		return err
+	}
+	c := config.descriptor(doc.Config.MediaType)
+	doc.Config = &c
+	sibling, parent := doc.manifest(), index(typeIndex, kept)
+	for _, m := range []manifest{sibling, parent} {
+		a, err := p.putManifest(ctx, p.Repository, m.digest.String(), m)
+		if err != nil {
+			return err
+		}
+		if a.status != http.StatusCreated {
+			continue // man-04's business
+		}
+		if a, err = p.remove(ctx, manifestPath(p.Repository, m.digest.String())); err != nil {
+			return err
+		}
+		if err := of("del-02", a.want(http.StatusAccepted)); err != nil {
+			return err
+		}
+	}
+	if err := p.gives(ctx, "kept", kept); err != nil {
+		return err
+	}
+	for _, b := range blobs {
+		if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var del07 = &Check{
@@ -177,8 +250,17 @@ var del08 = &Check{
 		if err := p.readable(ctx, blobPath(p.Repository, b.digest), b); err != nil {
 			return err
 		}
-		a, err = p.getManifest(ctx, p.Repository, "tag")
-		return first(err, a.wantIf(err, http.StatusOK))
+		for _, reference := range []string{"tag", m.digest.String()} {
+			a, err = p.getManifest(ctx, p.Repository, reference)
+			if err = first(err, a.wantIf(err, http.StatusOK), a.bytes(m.data)); err != nil {
+				return err
+			}
+			a, err = p.head(ctx, manifestPath(p.Repository, reference), "Accept", acceptAll)
+			if err = first(err, a.wantIf(err, http.StatusOK)); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 }
 

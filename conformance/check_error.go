@@ -31,6 +31,17 @@ func (p *Probe) mistakes() []struct {
 			request{method: http.MethodPut, url: manifestPath(p.Repository, "wrong"), body: []byte("{"), header: header("Content-Type", typeImage)},
 			[]string{"MANIFEST_INVALID"},
 		},
+		// What follows is another check's business but for how it is said.
+		{get(unknownUpload(p.Repository)), nil},
+		{request{method: http.MethodPatch, url: unknownUpload(p.Repository), body: []byte("late")}, nil},
+		{request{method: http.MethodPut, url: withDigest(unknownUpload(p.Repository), absent.String()), body: []byte("late")}, nil},
+		{request{method: http.MethodDelete, url: unknownUpload(p.Repository)}, nil},
+		{request{method: http.MethodPost, url: uploadsPath(p.Repository + "/UPPER"), body: []byte{}}, nil},
+		{request{method: http.MethodPost, url: uploadsPath(p.Repository) + "?mount=sha256:short&from=" + p.Other, body: []byte{}}, nil},
+		{request{method: http.MethodDelete, url: blobPath(p.Repository, absent)}, nil},
+		{request{method: http.MethodDelete, url: manifestPath(p.Repository, absent.String())}, nil},
+		{get(blobPath(p.Repository, "sha256:short")), nil},
+		{get("/v2/" + p.Repository + "/referrers/sha256:short"), nil},
 	}
 }
 
@@ -186,49 +197,5 @@ var err10 = &Check{
 		}
 		a, err = p.get(ctx, "/v2/"+p.Repository+"/nothing/here")
 		return first(err, a.wantIf(err, http.StatusNotFound))
-	},
-}
-
-var err11 = &Check{
-	ID: "err-11", Level: Must, Pull: true, Spec: "warnings", Requires: list{ping01},
-	Doc:   "a Warning is 299 - and a text, of at most 4096 bytes in all",
-	Hurts: "clients that show warnings to their users (regctl, helm)",
-	Run: func(ctx context.Context, p *Probe) error {
-		for _, path := range []string{"/v2/", tagsPath(p.Repository, ""), blobPath(p.Repository, p.blob("absent", 10).digest), manifestPath(p.Repository, "absent")} {
-			a, err := p.get(ctx, path)
-			if err != nil {
-				return err
-			}
-			size := 0
-			for _, w := range a.header.Values("Warning") {
-				size += len(w)
-				if !strings.HasPrefix(w, `299 - "`) || !strings.HasSuffix(w, `"`) {
-					return a.violation(`a Warning such as 299 - "text"`, quoteOr(w[:min(len(w), 80)]))
-				}
-			}
-			if size > 4096 {
-				return a.violation("Warnings of at most 4096 bytes", count(size, "byte"))
-			}
-		}
-		return nil
-	},
-}
-
-var err12 = &Check{
-	ID: "err-12", Level: Must, Pull: true, Silent: true, Spec: "HTTP HEAD", Requires: list{ping01},
-	Doc:   "HEAD of what is not there answers as GET does",
-	Hurts: "docker, which asks for manifests by HEAD and GET in turn",
-	Run: func(ctx context.Context, p *Probe) error {
-		for _, path := range []string{blobPath(p.Repository, p.blob("absent", 10).digest), manifestPath(p.Repository, "absent")} {
-			g, err := p.get(ctx, path)
-			if err != nil {
-				return err
-			}
-			h, err := p.head(ctx, path)
-			if err = first(err, h.wantIf(err, g.status)); err != nil {
-				return err
-			}
-		}
-		return nil
 	},
 }

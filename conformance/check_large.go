@@ -193,7 +193,14 @@ var lim04 = &Check{
 		if err == nil && len(seen) != manyTags {
 			return last.violation(count(manyTags, "tag"), count(len(seen), "tag"))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		l, a, err := p.tags(ctx, p.Repository, fmt.Sprintf("?n=%d", 2*manyTags))
+		if err == nil && len(l.Tags) < manyTags && nextLink(a) == "" {
+			return a.violation(count(manyTags, "tag")+", or a Link to the rest", count(len(l.Tags), "tag"))
+		}
+		return nil // a refusal is tag-07's business
 	},
 }
 

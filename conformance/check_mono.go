@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -102,8 +105,24 @@ var mono05 = &Check{
 		if a.status == http.StatusNotFound || a.status >= 500 {
 			return a.violation("the upload that the Location names", a.said())
 		}
-		return nil
+		return p.closedPlainly(ctx)
 	},
+}
+
+// closedPlainly closes an upload with its digest as the specification writes it: a
+// query may hold a colon as it is (RFC 3986, section 3.4), and other checks send %3A.
+func (p *Probe) closedPlainly(ctx context.Context) error {
+	b := p.blob("plainly", 100)
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return err
+	}
+	where := strings.ReplaceAll(withDigest(s.location, b.digest.String()), url.QueryEscape(b.digest.String()), b.digest.String())
+	a, err := s.send(ctx, request{method: http.MethodPut, url: where, body: b.data, header: header("Content-Type", "application/octet-stream")})
+	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+		return err
+	}
+	return p.kept(ctx, b)
 }
 
 var mono07 = &Check{
@@ -122,8 +141,31 @@ var mono07 = &Check{
 			return err
 		}
 		a, err = p.head(ctx, blobPath(p.Repository, b.digest))
-		return first(err, a.wantIf(err, http.StatusNotFound))
+		if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+			return err
+		}
+		return p.namelessChunks(ctx)
 	},
+}
+
+// namelessChunks does the same to an upload that has a chunk, where chunks are taken.
+func (p *Probe) namelessChunks(ctx context.Context) error {
+	s, err := p.start(ctx, p.Repository)
+	if err != nil {
+		return err
+	}
+	defer s.cancel(ctx)
+	b := p.blob("nameless chunk", s.chunkSize())
+	a, err := s.chunk(ctx, b.data)
+	if err != nil || a.status/100 != 2 {
+		return err // chunk-01's business
+	}
+	a, err = s.send(ctx, request{method: http.MethodPut, url: s.location, body: []byte{}})
+	if err = first(err, a.wantIf(err, http.StatusBadRequest)); err != nil {
+		return err
+	}
+	a, err = p.head(ctx, blobPath(p.Repository, b.digest))
+	return first(err, a.wantIf(err, http.StatusNotFound))
 }
 
 var mono08 = &Check{
@@ -148,26 +190,43 @@ var mono09 = &Check{
 	Doc:   "POST with a digest and the blob stores it at once, or starts an upload",
 	Hurts: "clients that spare a round trip (Azure's, regclient)",
 	Run: func(ctx context.Context, p *Probe) error {
-		b := p.blob("single", 200)
-		a, err := p.send(ctx, request{
-			method: http.MethodPost, url: uploadsPath(p.Repository) + "?digest=" + b.digest.String(), body: b.data,
-			header: header("Content-Type", "application/octet-stream"),
-		})
-		if err != nil {
-			return err
+		fellBack := 0
+		for _, size := range []int{200, 100_000} {
+			b := p.blob(fmt.Sprint("single ", size), size)
+			a, err := p.posted(ctx, b.digest, b.data)
+			if err = first(err, a.wantIf(err, http.StatusCreated, http.StatusAccepted)); err != nil {
+				return err
+			}
+			if a.status == http.StatusCreated {
+				if err := p.kept(ctx, b); err != nil {
+					return err
+				}
+				continue
+			}
+			fellBack++
+			h, err := p.head(ctx, blobPath(p.Repository, b.digest))
+			if err = first(err, h.wantIf(err, http.StatusNotFound)); err != nil {
+				return err
+			}
 		}
-		if err := a.want(http.StatusCreated, http.StatusAccepted); err != nil {
-			return err
+		if fellBack > 0 {
+			return &SkipError{Reason: "the blob is not stored at once: an upload begins", FellBack: true}
 		}
-		if a.status == http.StatusCreated {
-			return p.kept(ctx, b)
-		}
-		h, err := p.head(ctx, blobPath(p.Repository, b.digest))
-		if err = first(err, h.wantIf(err, http.StatusNotFound)); err != nil {
-			return err
-		}
-		return &SkipError{Reason: "the blob is not stored at once: an upload begins", FellBack: true}
+		return nil
 	},
+}
+
+// posted sends a blob in one POST. What that starts instead is ended.
+func (p *Probe) posted(ctx context.Context, d digest.Digest, data []byte) (*answer, error) {
+	a, err := p.send(ctx, request{
+		method: http.MethodPost, url: uploadsPath(p.Repository) + "?digest=" + d.String(), body: data, header: header("Content-Type", "application/octet-stream"),
+	})
+	if err == nil && a.status == http.StatusAccepted && a.header.Get("Location") != "" {
+		if s := (&session{p: p}); s.moved(a) == nil {
+			s.cancel(ctx)
+		}
+	}
+	return a, err
 }
 
 // closed uploads a blob whole, and gives the session that it went through.
@@ -187,7 +246,7 @@ func (p *Probe) closed(ctx context.Context) (*session, blob, error) {
 
 var mono10 = &Check{
 	ID: "mono-10", Level: Must, Spec: "endpoints", Requires: list{mono02}, Uses: list{mono03},
-	Doc:   "an upload that was closed is gone: GET of it answers 404",
+	Doc:   "an upload that was closed is gone, in one piece or in chunks: GET of it answers 404",
 	Hurts: "clients that ask after a lost answer whether the upload was closed",
 	Run: func(ctx context.Context, p *Probe) error {
 		s, _, err := p.closed(ctx)
@@ -195,10 +254,22 @@ var mono10 = &Check{
 			return err
 		}
 		a, err := s.at(ctx, http.MethodGet)
-		if err != nil {
+		if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
 			return err
 		}
-		return a.want(http.StatusNotFound)
+		if s, err = p.start(ctx, p.Repository); err != nil {
+			return err
+		}
+		b := p.blob("chunk", s.chunkSize())
+		if a, err = s.chunk(ctx, b.data); err != nil || a.status/100 != 2 {
+			return err // chunk-01's business
+		}
+		if a, err = s.put(ctx, b.digest, nil); err != nil || a.status != http.StatusCreated {
+			return err // chunk-10's business
+		}
+		p.remember(blobPath(p.Repository, b.digest))
+		a, err = s.at(ctx, http.MethodGet)
+		return first(err, a.wantIf(err, http.StatusNotFound))
 	},
 }
 
@@ -240,23 +311,47 @@ var mono12 = &Check{
 
 var mono13 = &Check{
 	ID: "mono-13", Level: Must, Silent: true, Spec: "HTTP/1.1 framing", Requires: list{mono02}, Uses: list{mono03},
-	Doc:   "a closing PUT with Transfer-Encoding: chunked is taken",
+	Doc:   "a closing PUT with Transfer-Encoding: chunked is taken, with a blob in it or with nothing more",
 	Hurts: "clients that do not know the length of what they compress as they send it",
 	Run: func(ctx context.Context, p *Probe) error {
-		b := p.blob("stream", 400)
+		for _, size := range []int{400, 200_000} {
+			b := p.blob(fmt.Sprint("stream ", size), size)
+			s, err := p.start(ctx, p.Repository)
+			if err != nil {
+				return err
+			}
+			if err := s.streamedPut(ctx, b, b.data); err != nil {
+				return err
+			}
+		}
+		b := p.blob("before", 400)
 		s, err := p.start(ctx, p.Repository)
 		if err != nil {
 			return err
 		}
-		a, err := p.send(ctx, request{
-			method: http.MethodPut, url: withDigest(s.location, b.digest.String()), after: s.last, body: b.data, stream: true,
-			header: header("Content-Type", "application/octet-stream"),
-		})
-		if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
-			return err
+		a, err := s.patch(ctx, b.data, "")
+		if err != nil || a.status/100 != 2 {
+			return err // chunk-19's business
 		}
-		return p.kept(ctx, b)
+		if a.header.Get("Location") != "" {
+			if err := s.moved(a); err != nil {
+				return err
+			}
+		}
+		return s.streamedPut(ctx, b, nil)
 	},
+}
+
+// streamedPut closes the session by a PUT that does not say how long it is.
+func (s *session) streamedPut(ctx context.Context, b blob, last []byte) error {
+	a, err := s.send(ctx, request{
+		method: http.MethodPut, url: withDigest(s.location, b.digest.String()), body: last, stream: true,
+		header: header("Content-Type", "application/octet-stream"),
+	})
+	if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
+		return err
+	}
+	return s.p.kept(ctx, b)
 }
 
 var mono16 = &Check{

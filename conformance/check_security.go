@@ -20,8 +20,7 @@ var sec01 = &Check{
 			return err
 		}
 		for _, path := range []string{blobPath(p.Other, p.blob("layer image", 120).digest), manifestPath(p.Other, m.digest.String()), manifestPath(p.Other, "tag")} {
-			a, err := p.get(ctx, path, "Accept", acceptAll)
-			if err = first(err, a.wantIf(err, http.StatusNotFound)); err != nil {
+			if err := p.gone(ctx, path); err != nil {
 				return err
 			}
 		}
@@ -75,13 +74,25 @@ var sec03 = &Check{
 }
 
 var sec04 = &Check{
-	ID: "sec-04", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{ping01},
-	Doc:   "names of repositories that the specification forbids are refused",
-	Hurts: "clients, none of which can pull them; scripts that take names for safe",
+	ID: "sec-04", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{ping01}, Uses: list{mono01},
+	Doc:   "names of repositories that the specification forbids are refused, and those that it allows are not",
+	Hurts: "clients, none of which can pull them; scripts that take names for safe; users of names that look like a part of the protocol",
 	Run: func(ctx context.Context, p *Probe) error {
 		for _, name := range []string{"UPPER", "a..b", "-front", "back-", "under___score", "sp%20ace", "per%25cent"} {
 			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository + "/" + name), body: []byte{}})
 			if err = first(err, a.refusedIf(err)); err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{"d.o.t", "under_score", "under__score", "many---dashes", "0", "blobs/of", "manifests/of", "tags/of", "blobs/uploads/of"} {
+			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository + "/" + name), body: []byte{}})
+			if err != nil {
+				return err
+			}
+			if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden {
+				continue // who may make repositories is the registry's own business
+			}
+			if err := a.want(http.StatusAccepted); err != nil {
 				return err
 			}
 		}
@@ -210,91 +221,22 @@ var sec14 = &Check{
 	Doc:   "no answer has the password or the token in it",
 	Hurts: "users: logs and proxies keep what stands in bodies and addresses",
 	Run: func(ctx context.Context, p *Probe) error {
-		for _, r := range append(p.malformed()[:4], request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}}) {
+		requests := append(p.malformed()[:4], request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}})
+		for _, row := range p.mistakes() {
+			requests = append(requests, row.r)
+		}
+		for _, r := range requests {
 			a, err := p.send(ctx, r)
 			if err != nil {
 				return err
 			}
 			text := string(a.body) + a.header.Get("Location") + a.header.Get("Link")
-			secrets := []string{p.credentials.Password, p.credentials.RegistryToken, strings.TrimPrefix(p.authorization(r), "Bearer "), strings.TrimPrefix(p.authorization(r), "Basic ")}
+			secrets := append(p.keys.secrets(), p.credentials.Password, p.credentials.RegistryToken, strings.TrimPrefix(p.authorization(r), "Basic "))
 			for _, s := range secrets {
 				if s != "" && strings.Contains(text, s) {
 					return a.violation("no secret in the answer", "one")
 				}
 			}
-		}
-		return nil
-	},
-}
-
-func httpChecks() list { return list{http01, http06, http08, http09} }
-
-var http01 = &Check{
-	ID: "http-01", Level: May, Pull: true, Silent: true, Spec: "HTTP/1.1", Requires: list{ping01},
-	Doc:   "a connection carries more than one request",
-	Hurts: "every client: a push of many layers opens a connection for each request",
-	Run: func(ctx context.Context, p *Probe) error {
-		for range 5 {
-			a, err := p.get(ctx, "/v2/")
-			if err != nil {
-				return err
-			}
-			if strings.EqualFold(a.header.Get("Connection"), "close") {
-				return a.violation("a connection that stays open", "Connection: close")
-			}
-		}
-		return nil
-	},
-}
-
-var http06 = &Check{
-	ID: "http-06", Level: Must, Pull: true, Silent: true, Spec: "HTTP content coding", Requires: list{mono02}, Uses: list{mono03, man03},
-	Doc:   "blobs and manifests have no Content-Encoding when none was asked for",
-	Hurts: "every client: Quay's gzip broke lengths and digests",
-	Run: func(ctx context.Context, p *Probe) error {
-		_, reference, b, err := p.tagged(ctx)
-		if err != nil {
-			return err
-		}
-		for _, path := range []string{manifestPath(p.Repository, reference), blobPath(p.Repository, b.digest)} {
-			a, err := p.get(ctx, path, "Accept", acceptAll, "Accept-Encoding", "identity")
-			if err != nil {
-				return err
-			}
-			if e := a.header.Get("Content-Encoding"); e != "" && e != "identity" {
-				return a.violation("no Content-Encoding", e)
-			}
-		}
-		return nil
-	},
-}
-
-var http08 = &Check{
-	ID: "http-08", Level: Should, Silent: true, Spec: "practice of clients", Requires: list{mono01},
-	Doc:   "docker, containerd, skopeo and one who says nothing get the same answers",
-	Hurts: "clients that a registry does not know: Nexus refuses their POST",
-	Run: func(ctx context.Context, p *Probe) error {
-		for _, agent := range []string{"docker/28.0.0 go/go1.23 os/linux arch/amd64", "containerd/2.0.0", "skopeo/1.9.3", ""} {
-			a, err := p.send(ctx, request{method: http.MethodPost, url: uploadsPath(p.Repository), body: []byte{}, header: header("User-Agent", agent)})
-			if err = first(err, a.wantIf(err, http.StatusAccepted)); err != nil {
-				return err
-			}
-		}
-		return nil
-	},
-}
-
-var http09 = &Check{
-	ID: "http-09", Level: Should, Pull: true, Silent: true, Spec: "HTTP semantics", Requires: list{ping01},
-	Doc:   "answers have a Date",
-	Hurts: "caches and clients that reckon a token's end by it",
-	Run: func(ctx context.Context, p *Probe) error {
-		a, err := p.get(ctx, "/v2/")
-		if err != nil {
-			return err
-		}
-		if a.header.Get("Date") == "" {
-			return a.violation("a Date header", "none")
 		}
 		return nil
 	},

@@ -10,18 +10,30 @@ import (
 func sessionChecks() list { return list{chunk11, chunk12, chunk20, chunk21, chunk22} }
 
 var chunk11 = &Check{
-	ID: "chunk-11", Level: Must, Spec: "chunked upload", Requires: list{chunk01},
-	Doc:   "GET of an upload under way answers 204 with its Location and Range",
+	ID: "chunk-11", Level: Must, Spec: "chunked upload", Requires: list{chunk01}, Uses: list{chunk05},
+	Doc:   "GET of an upload under way answers 204 with its Location and Range, after each chunk",
 	Hurts: "clients that resume: they do not learn where to go on",
-	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, _ blob, size int) error {
+	Run: inChunks(func(ctx context.Context, _ *Probe, s *session, b blob, size int) error {
+		for range 2 {
+			a, err := s.at(ctx, http.MethodGet)
+			if err = first(err, a.wantIf(err, http.StatusNoContent)); err != nil {
+				return err
+			}
+			if _, err := a.location(); err != nil {
+				return err
+			}
+			if err := rangeIs(a, s.size); err != nil {
+				return err
+			}
+			if a, err = s.chunk(ctx, b.data[s.size:min(s.size+size, len(b.data))]); err != nil {
+				return err
+			}
+			if err := of("chunk-05", a.want(http.StatusAccepted)); err != nil {
+				return err
+			}
+		}
 		a, err := s.at(ctx, http.MethodGet)
-		if err = first(err, a.wantIf(err, http.StatusNoContent)); err != nil {
-			return err
-		}
-		if _, err := a.location(); err != nil {
-			return err
-		}
-		return rangeIs(a, size)
+		return first(err, a.wantIf(err, http.StatusNoContent), rangeIs(a, s.size))
 	}),
 }
 
@@ -71,39 +83,92 @@ var chunk20 = &Check{
 
 var chunk21 = &Check{
 	ID: "chunk-21", Level: Should, Spec: "upload cancel", Requires: list{mono02},
-	Doc:   "DELETE of an upload answers 204, and the upload is gone",
+	Doc:   "DELETE of an upload answers 204, and the upload is gone, with bytes in it or without",
 	Hurts: "clients that clean up after themselves (containerd, regclient)",
 	Run: func(ctx context.Context, p *Probe) error {
-		s, err := p.start(ctx, p.Repository)
-		if err != nil {
-			return err
+		for _, size := range []int{0, littleChunk} {
+			s, err := p.start(ctx, p.Repository)
+			if err != nil {
+				return err
+			}
+			if size > 0 {
+				if _, err := s.chunk(ctx, p.blob("chunk", s.chunkSize()).data); err != nil {
+					return err
+				}
+			}
+			if err := s.cancelled(ctx); err != nil {
+				return err
+			}
 		}
-		a, err := s.at(ctx, http.MethodDelete)
-		if err != nil {
-			return err
-		}
-		if a.status == http.StatusMethodNotAllowed {
-			return &SkipError{Reason: "uploads cannot be cancelled"}
-		}
-		if err := a.want(http.StatusNoContent); err != nil {
-			return err
-		}
-		if a, err = s.at(ctx, http.MethodGet); err != nil {
-			return err
-		}
-		return a.want(http.StatusNotFound)
+		return nil
 	},
 }
 
+// cancelled demands that an upload can be ended, and that nothing is left of it.
+func (s *session) cancelled(ctx context.Context) error {
+	a, err := s.at(ctx, http.MethodDelete)
+	if err != nil {
+		return err
+	}
+	if a.status == http.StatusMethodNotAllowed {
+		return &SkipError{Reason: "uploads cannot be cancelled"}
+	}
+	if err := a.want(http.StatusNoContent); err != nil {
+		return err
+	}
+	if a, err = s.at(ctx, http.MethodGet); err != nil {
+		return err
+	}
+	if err := a.want(http.StatusNotFound); err != nil {
+		return err
+	}
+	b := s.p.blob("after the end", 40)
+	if a, err = s.put(ctx, b.digest, b.data); err != nil {
+		return err
+	}
+	return a.refused()
+}
+
+// unknownUpload is where no upload is.
+func unknownUpload(repository string) string {
+	return uploadsPath(repository) + "00000000-0000-4000-8000-000000000000"
+}
+
 var chunk22 = &Check{
-	ID: "chunk-22", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01},
-	Doc:   "an upload that never was is answered 404 with BLOB_UPLOAD_UNKNOWN",
+	ID: "chunk-22", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01}, Uses: list{mono02, mono03},
+	Doc:   "an upload that never was, or is no more, is answered 404 with BLOB_UPLOAD_UNKNOWN, to GET, PATCH, PUT and DELETE",
 	Hurts: "clients that start again on that code",
 	Run: func(ctx context.Context, p *Probe) error {
-		a, err := p.get(ctx, uploadsPath(p.Repository)+"00000000-0000-4000-8000-000000000000")
+		unknown := func(a *answer) error { return first(a.want(http.StatusNotFound), a.hasCode("BLOB_UPLOAD_UNKNOWN")) }
+		a, err := p.get(ctx, unknownUpload(p.Repository))
 		if err != nil {
 			return err
 		}
-		return first(a.want(http.StatusNotFound), a.hasCode("BLOB_UPLOAD_UNKNOWN"))
+		if err := unknown(a); err != nil {
+			return err
+		}
+		// A location that was one once: those of distribution hold more than a name.
+		s, _, err := p.closed(ctx)
+		if err != nil {
+			return err
+		}
+		b := p.blob("late", 40)
+		for _, send := range []func() (*answer, error){
+			func() (*answer, error) { return s.at(ctx, http.MethodGet) },
+			func() (*answer, error) { return s.patch(ctx, b.data, "") },
+			func() (*answer, error) { return s.put(ctx, b.digest, b.data) },
+			func() (*answer, error) { return s.at(ctx, http.MethodDelete) },
+		} {
+			if a, err = send(); err != nil {
+				return err
+			}
+			if a.status == http.StatusMethodNotAllowed {
+				continue // what is not done at all is other checks' business
+			}
+			if err := unknown(a); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 }

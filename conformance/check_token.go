@@ -57,35 +57,40 @@ func (a *answer) shut() error { return a.want(http.StatusUnauthorized, http.Stat
 
 var auth07 = &Check{
 	ID: "auth-07", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03},
-	Doc:   "a token that may pull alone is refused a push with 401 or 403",
+	Doc:   "a token that may pull alone is refused whatever changes a repository, with 401 or 403",
 	Hurts: "operators: who may read may write",
 	Run: func(ctx context.Context, p *Probe) error {
 		token, err := p.scoped(ctx, "repository:"+p.Repository+":pull")
 		if err != nil {
 			return err
 		}
-		a, err := p.with(ctx, token, p.Repository)
-		if err != nil {
-			return err
-		}
-		return a.shut()
+		return p.shut(ctx, token, p.writes(p.Repository))
 	},
 }
 
 var auth09 = &Check{
-	ID: "auth-09", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03},
-	Doc:   "a token for one repository is refused at another",
+	ID: "auth-09", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03}, Uses: list{mono03, man03},
+	Doc:   "a token for one repository is refused at another, to write and, where not everybody may, to read",
 	Hurts: "users of a shared registry: who may push to one repository writes to another",
 	Run: func(ctx context.Context, p *Probe) error {
 		token, err := p.scoped(ctx, "repository:"+p.Repository+":pull,push")
 		if err != nil {
 			return err
 		}
-		a, err := p.with(ctx, token, p.Other)
-		if err != nil {
+		if _, err := p.stored(ctx, p.Other, "there", "there"); err != nil { // so that there is something to read
 			return err
 		}
-		return a.shut()
+		var closed []access
+		for _, r := range p.reads(p.Other) {
+			a, err := p.as(ctx, "", r.request)
+			if err != nil {
+				return err
+			}
+			if a.status == http.StatusUnauthorized {
+				closed = append(closed, r)
+			}
+		}
+		return p.shut(ctx, token, append(closed, p.writes(p.Other)...))
 	},
 }
 

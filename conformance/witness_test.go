@@ -224,8 +224,11 @@ func TestWitnesses(t *testing.T) { //nolint:tparallel // its count waits for the
 	var mu sync.Mutex
 	noticed, planted := 0, 0
 	t.Run("each", func(t *testing.T) {
-		for i, w := range witnesses() {
-			t.Run(w.id+strings.Repeat("'", i-slices.IndexFunc(witnesses(), func(o witness) bool { return o.id == w.id })), func(t *testing.T) {
+		before := map[string]int{}
+		for _, w := range witnesses() {
+			name := w.id + strings.Repeat("'", before[w.id])
+			before[w.id]++
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				if w.slow && !*full {
 					return

@@ -82,7 +82,7 @@ func manifestWitnesses() []witness {
 			return route.Op == wire.OpManifestPut && r.ContentLength < 0
 		}, 411, "")},
 		{id: "man-18", wrap: edit(func(a *reply) {
-			if a.route.Tag == "sparse" && a.Code/100 == 4 && strings.HasSuffix(a.route.Repository, "man-18") {
+			if strings.HasPrefix(a.route.Tag, "sparse") && a.Code/100 == 4 && strings.HasSuffix(a.route.Repository, "man-18") {
 				a.set(400, refused)
 			}
 		}, wire.OpManifestPut)},
@@ -97,7 +97,7 @@ func manifestWitnesses() []witness {
 		{id: "man-20", wrap: refusesAndStores("/man-20", "both")},
 		{id: "man-21", wrap: refusesAndStores("/man-21", "wrong")},
 		{id: "man-22", wrap: edit(func(a *reply) {
-			if a.route.Tag == "sparse" && strings.HasSuffix(a.route.Repository, "man-22") {
+			if strings.HasPrefix(a.route.Tag, "sparse") && strings.HasSuffix(a.route.Repository, "man-22") {
 				a.set(404, "")
 			}
 		}, wire.OpManifestPut)},

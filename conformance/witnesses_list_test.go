@@ -136,7 +136,7 @@ func listWitnesses() []witness {
 		}, wire.OpReferrers)},
 		{id: "ref-16", wrap: referrersOf(func(_ *reply, list []any) []any {
 			for _, d := range list {
-				if m := d.(map[string]any); m["mediaType"] == "application/vnd.oci.image.index.v1+json" {
+				if m := d.(map[string]any); m["mediaType"] == "application/vnd.oci.image.index.v1+json" && m["artifactType"] == nil {
 					m["artifactType"] = "application/vnd.example.guess"
 				}
 			}

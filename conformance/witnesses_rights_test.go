@@ -57,6 +57,21 @@ func rightsWitnesses() []witness {
 		{id: "mount-04", wrap: instead(at("mount-04", wire.OpUploadMount), 403, "")},
 		{id: "mount-07", wrap: instead(at("mount-07", wire.OpUploadMount), 201, "")},
 		{id: "sec-12", wrap: tellsForeign()},
+		{id: "auth-01", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return route.Op == wire.OpManifestDelete && strings.HasSuffix(route.Repository, "/auth-01") && r.Header.Get("Authorization") == ""
+		}, 202, "")},
+		{id: "auth-05", wrap: edit(func(a *reply) {
+			if before, _, ok := strings.Cut(a.Header().Get("WWW-Authenticate"), ",scope="); ok && strings.HasSuffix(a.route.Repository, "/auth-05") {
+				a.Header().Set("WWW-Authenticate", before)
+			}
+		}, wire.OpBlobHead)},
+		{id: "auth-07", wrap: instead(at("auth-07", wire.OpManifestPut), 201, "")},
+		{id: "auth-09", wrap: instead(at("other/auth-09", wire.OpBlobGet), 200, "x")},
+		{id: "sec-14", wrap: edit(func(a *reply) {
+			if a.Code >= 400 && a.Body.Len() > 0 {
+				a.set(a.Code, strings.Replace(a.Body.String(), `"message":"`, `"message":"`+a.r.Header.Get("Authorization"), 1))
+			}
+		}, wire.OpBlobGet)},
 	}
 }
 

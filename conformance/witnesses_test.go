@@ -24,7 +24,7 @@ func opIs(ops ...wire.Op) func(*http.Request, wire.Route) bool {
 
 // witnesses are the planted defects.
 func witnesses() []witness {
-	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses(), waitWitnesses(), raceWitnesses(), largeWitnesses(), eraWitnesses())
+	return slices.Concat(blobWitnesses(), uploadWitnesses(), manifestWitnesses(), listWitnesses(), otherWitnesses(), waitWitnesses(), raceWitnesses(), largeWitnesses(), eraWitnesses(), deepWitnesses())
 }
 
 func blobWitnesses() []witness {

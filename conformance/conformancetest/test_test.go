@@ -19,6 +19,7 @@ func TestOcimem(t *testing.T) {
 	conformancetest.Test(t, conformance.Target{URL: server.URL}, conformance.Options{Profile: "oci-1.1", Seed: 1}, conformancetest.Known{
 		"blob-06":  "a range that cannot be satisfied is answered 500",
 		"mono-10":  "an upload that was closed answers 204",
+		"err-04":   "an upload whose ID is none is refused with the code UNKNOWN",
 		"chunk-07": "a closing PUT with a gap is answered 500",
 		"mount-02": "a mount of a blob that is not there is answered 404",
 		"man-18":   "a manifest whose layer is missing is answered 500",

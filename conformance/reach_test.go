@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"math"
@@ -33,10 +34,16 @@ func TestUnreachable(t *testing.T) {
 	shutUp(secure)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
+	choosy := httptest.NewUnstartedServer(ok)
+	shutUp(choosy)
+	choosy.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	choosy.StartTLS()
+	t.Cleanup(choosy.Close)
 	for name, row := range map[string]struct {
 		target conformance.Target
 		want   string
 	}{
+		"no certificate":   {conformance.Target{URL: choosy.URL, Transport: choosy.Client().Transport}, "without a certificate that it knows; show it one"},
 		"no TLS":           {conformance.Target{URL: strings.Replace(plain.URL, "http", "https", 1)}, "write http:// for https://"},
 		"TLS":              {conformance.Target{URL: strings.Replace(secure.URL, "https", "http", 1)}, "write https:// for http://"},
 		"a stranger's CA":  {conformance.Target{URL: secure.URL}, "name the authority that is to be believed"},

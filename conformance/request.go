@@ -109,10 +109,17 @@ func (p *Probe) send(ctx context.Context, r request) (*answer, error) {
 	if errors.Is(a.err, errBudget) {
 		return a, a.err
 	}
-	if a.unheard {
+	if a.unheard || wantsCertificate(a.err) {
 		return a, p.unreachable(a.err)
 	}
 	return a, a.violation("an answer", "none: "+plainError(a.err))
+}
+
+// wantsCertificate reports whether a registry ended the connection because of the
+// certificate that it was shown, or was not.
+func wantsCertificate(err error) bool {
+	text := err.Error() // crypto/tls keeps the type of an alert to itself
+	return strings.Contains(text, "remote error: tls: certificate required") || strings.Contains(text, "remote error: tls: bad certificate")
 }
 
 // unreachable says why no connection could be made, and what to look at.
@@ -124,6 +131,8 @@ func (p *Probe) unreachable(err error) error {
 		next = "; name the authority that is to be believed, or believe any"
 	case errors.As(err, new(tls.RecordHeaderError)), strings.Contains(why, "HTTP response to HTTPS client"):
 		why, next = "it does not speak TLS", "; write http:// for https://"
+	case wantsCertificate(err):
+		why, next = "it lets in nobody without a certificate that it knows", "; show it one"
 	case errors.As(err, &op) && op.Op == "dial" && op.Err != nil:
 		why = op.Err.Error()
 	case why == timeLimit:

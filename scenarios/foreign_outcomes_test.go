@@ -51,6 +51,9 @@ func TestTheLibrarySaysOfClientsWhatWasObserved(t *testing.T) {
 	for _, s := range list {
 		id, _, _ := strings.Cut(strings.TrimPrefix(s.ID, foreignFolder+"/"), "@")
 		id, _, _ = strings.Cut(id, "/")
+		if s.Expect.Result == ResultTruthful {
+			continue // now so, now so
+		}
 		word := "ok"
 		if s.Expect.Result == ResultFailed {
 			word = "FAIL"

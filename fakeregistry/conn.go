@@ -102,7 +102,9 @@ func (c *conn) Close() error {
 // reset closes the connection so that the other end is told at once that it is
 // gone, and what is on its way is lost.
 func (c *conn) reset() {
-	if t, ok := c.Conn.(interface{ SetLinger(sec int) error }); ok {
+	if m, ok := c.Conn.(*memConn); ok {
+		m.reset()
+	} else if t, ok := c.Conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0) // a connection that is gone already is as good
 	}
 	_ = c.Close()
@@ -121,18 +123,26 @@ func (c *conn) finish() {
 	if c.secure != nil {
 		_ = c.secure.CloseWrite() // fails before the handshake is done
 	}
-	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
+	c.truncate()
+}
+
+// truncate is finish without a word to TLS. On a Network to close is no reset, and
+// what the client still sends is not taken.
+func (c *conn) truncate() {
+	t, ok := c.Conn.(interface{ CloseWrite() error })
+	if _, network := c.Conn.(*memConn); ok && !network && t.CloseWrite() == nil {
 		_, _ = io.Copy(io.Discard, c.Conn)
 	}
 	_ = c.Close()
 }
 
-// truncate says that nothing more will come without saying so to TLS.
-func (c *conn) truncate() {
-	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, c.Conn)
+// CloseWrite is how net/http ends a connection whose client it does not hear out. A
+// client that the kernel brings is let on for a while.
+func (c *conn) CloseWrite() error {
+	if m, ok := c.Conn.(*memConn); ok {
+		return m.CloseWrite()
 	}
-	_ = c.Close()
+	return nil
 }
 
 // write puts bytes on the wire past net/http.

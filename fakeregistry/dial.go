@@ -43,30 +43,42 @@ func (s *Server) open(ctx context.Context, network, addr string, t target) (net.
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
 	if to != "" && to != t.addr {
-		return d.DialContext(ctx, network, to)
+		return s.plain(ctx, network, to)
 	}
 	if t.addr == "" {
 		if name, _, err := net.SplitHostPort(addr); err == nil && strings.HasSuffix(name, ".invalid") { // RFC 2606: nobody needs to be asked
 			return nil, dialError(network, addr, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true})
 		}
-		return d.DialContext(ctx, network, addr)
+		return s.plain(ctx, network, addr)
 	}
 	if s.down() {
 		return nil, refused(network, t.addr)
 	}
 	if !s.faults.strikesDials() {
-		return d.DialContext(ctx, network, t.addr)
+		return s.plain(ctx, network, t.addr)
 	}
 	s.dials.begin()
-	nc, err := d.DialContext(ctx, network, t.addr)
+	nc, err := s.plain(ctx, network, t.addr)
 	link := ""
 	if err == nil {
 		link = nc.LocalAddr().String()
 	}
 	s.dials.end(link)
 	return nc, err
+}
+
+// plain dials without faults: on the server's network what is there, and else the
+// kernel's.
+func (s *Server) plain(ctx context.Context, network, addr string) (net.Conn, error) {
+	if s.network != nil && s.network.has(addr) {
+		if err := ctx.Err(); err != nil {
+			return nil, dialError(network, addr, err)
+		}
+		return s.network.dial(network, addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
 }
 
 // resolve finds where an address leads, "" when it is not the server's, and what

@@ -151,6 +151,9 @@ type linedConn struct {
 	link  string
 }
 
+// NetConn is the connection itself.
+func (c *linedConn) NetConn() net.Conn { return c.Conn }
+
 // Close implements net.Conn.
 func (c *linedConn) Close() error {
 	c.lines.leave(c.link)

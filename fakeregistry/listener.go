@@ -22,7 +22,7 @@ type gate struct {
 }
 
 func newGate(s *Server, addr string) (*gate, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := s.listenAt(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +33,14 @@ func newGate(s *Server, addr string) (*gate, error) {
 	}
 	_, port, _ := net.SplitHostPort(a.String())
 	return &gate{server: s, addr: net.JoinHostPort(host, port), inner: l}, nil
+}
+
+// listenAt opens a listener where the server's clients are.
+func (s *Server) listenAt(addr string) (net.Listener, error) {
+	if s.network != nil {
+		return s.network.listen(addr)
+	}
+	return net.Listen("tcp", addr)
 }
 
 // Accept implements net.Listener.
@@ -69,7 +77,7 @@ func (g *gate) open() (net.Listener, error) {
 		d := g.shut
 		g.mu.Unlock()
 		_ = g.server.bench.clock.Sleep(untilDone{g.server.done}, d)
-		l, err := net.Listen("tcp", g.addr)
+		l, err := g.server.listenAt(g.addr)
 		g.mu.Lock()
 		if err == nil {
 			g.inner = l

@@ -41,6 +41,10 @@ type Config struct {
 	Listen string
 	Expose bool
 
+	// Network is where to listen; nil is the kernel's. On a Network nobody but Dial,
+	// of this server or another there, reaches the server.
+	Network *Network
+
 	// Contents are what clients may upload, so that faults can select requests of
 	// an upload by digest before the digest is on the wire.
 	Contents []Content
@@ -86,6 +90,7 @@ type Server struct {
 	tokens   *gate // of a token service with a host of its own; nil without
 	dials    dials
 	limits   Limits
+	network  *Network // nil for the kernel's
 
 	done    chan struct{} // closed by Close
 	serving sync.WaitGroup
@@ -117,7 +122,7 @@ func Start(c Config) (*Server, error) {
 	if err := checkAddress(c); err != nil {
 		return nil, err
 	}
-	s := &Server{registry: c.Registry, names: c.Names, done: make(chan struct{}), conns: map[*conn]struct{}{}}
+	s := &Server{registry: c.Registry, names: c.Names, network: c.Network, done: make(chan struct{}), conns: map[*conn]struct{}{}}
 	s.dials.change.L = &s.dials.mu
 	s.bench = newBench(c)
 	s.bench.restart, s.bench.later, s.bench.done = s.Restart, s.later, s.done
@@ -201,8 +206,12 @@ func (s *Server) serve(c Config) {
 	if streams(c.Registry) {
 		h = bothWays(h)
 	}
+	h = recased(c.Registry, s.attentive(s.recorder.Handler(s.patient(h))))
+	if s.network != nil {
+		h = promptly(h)
+	}
 	s.http = http.Server{
-		Handler:        recased(c.Registry, s.attentive(s.recorder.Handler(s.patient(h)))),
+		Handler:        h,
 		ConnContext:    s.connContext,
 		ConnState:      s.connState,
 		MaxHeaderBytes: headerLimit,

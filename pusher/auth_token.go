@@ -26,6 +26,9 @@ type tokenAuth struct {
 	errors      ErrorRules
 	credentials Credentials
 
+	// first is when the request has its turn to ask for a token; see wire.Recorder.Turn.
+	first func(context.Context) (context.Context, error)
+
 	turn *clock.Limit // of one, and guards everything below
 
 	scopes  []string
@@ -43,6 +46,7 @@ func newTokenAuth(job *Job, scope string) *tokenAuth {
 		rules:       job.Era.Token,
 		errors:      job.Era.Errors,
 		credentials: job.Credentials,
+		first:       job.recorder.Turn,
 		turn:        clock.NewLimit(job.Clock, 1),
 	}
 	if scope != "" {
@@ -54,6 +58,9 @@ func newTokenAuth(job *Job, scope string) *tokenAuth {
 func (*tokenAuth) scheme() string { return "bearer" }
 
 func (t *tokenAuth) authorize(req *http.Request, params map[string]string) error {
+	if _, err := t.first(req.Context()); err != nil { // who comes first asks for the token
+		return err
+	}
 	place := t.turn.Queue()
 	defer place.Leave()
 	if err := place.Wait(req.Context()); err != nil {

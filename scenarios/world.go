@@ -34,6 +34,7 @@ type world struct {
 	served   clock.Clock // of a world that is served to others; nil while a scenario runs
 	dir      string      // of this run only
 	hosts    []*host
+	network  *fakeregistry.Network // of the hosts; nil where clients of others reach them
 	store    *image.Store
 	metadata *metadata.Store // what dockers since 1.10 know of layers
 	contents *contents
@@ -100,6 +101,9 @@ func newWorld(ctx context.Context, s *Scenario, seed uint64, dir string, log *sl
 		return w, fmt.Errorf("image: %w", err)
 	}
 	logger := w.logger(log)
+	if w.served == nil {
+		w.network = &fakeregistry.Network{}
+	}
 	if err := w.start(logger, c); err != nil {
 		return w, err
 	}
@@ -236,6 +240,9 @@ type countedConn struct {
 	net.Conn
 	closed func()
 }
+
+// NetConn is the connection itself.
+func (c *countedConn) NetConn() net.Conn { return c.Conn }
 
 // Close implements net.Conn.
 func (c *countedConn) Close() error {

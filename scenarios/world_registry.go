@@ -35,6 +35,7 @@ func (w *world) start(log *slog.Logger, c changes) error {
 		}
 		config := fakeregistry.Config{
 			Registry: served, Guard: newGuard(spec), Seed: w.seed, TLS: spec.TLS, Contents: w.uploads(), Clock: w.time(), Log: log,
+			Network: w.network,
 		}
 		if w.named() {
 			h.name = hostName(i)

@@ -41,6 +41,10 @@ type Clock interface {
 	// ("127.0.0.1:40312", the client's end).
 	Connected(link string)
 
+	// Awaits says that the client of link gives up as soon as ctx ends: time does not
+	// pass before it had a chance to. It is called after Connected.
+	Awaits(ctx context.Context, link string)
+
 	// Release ends a Hold of link at once, as if its time had come. Only virtual time
 	// needs to be told; on the real clock the caller ends the Hold's context.
 	Release(link string)
@@ -50,7 +54,7 @@ type Clock interface {
 	Abandon(link string)
 
 	join() (leave func())
-	pause()
+	pause(ctx context.Context) (resume func(woken bool))
 	block(done <-chan struct{})
 }
 
@@ -92,6 +96,9 @@ func (realClock) Connected(string) {}
 func (realClock) Abandon(string)   {}
 func (realClock) Release(string)   {}
 func (realClock) join() func()     { return func() {} }
-func (realClock) pause()           {}
+
+func (realClock) Awaits(context.Context, string) {}
+
+func (realClock) pause(context.Context) func(bool) { return func(bool) {} }
 
 func (realClock) block(done <-chan struct{}) { <-done }

@@ -50,18 +50,19 @@ func (s *Signal) Wait(ctx context.Context) error {
 	woken := make(chan struct{})
 	s.waiting[woken] = true
 	s.mu.Unlock()
-	s.clock.pause()
+	resume := s.clock.pause(ctx)
 	select {
 	case <-woken:
+		resume(true)
 		return nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	resume(s.given)
 	if s.given {
 		return nil
 	}
 	delete(s.waiting, woken)
-	s.clock.join()
 	return ctx.Err()
 }

@@ -21,6 +21,7 @@ type Virtual struct {
 	order   int // breaks ties between equal deadlines: first come, first served
 	links   map[string]*link
 	strays  map[string]*wait // holds of links that nobody is the client of, by link
+	idle    map[*wait]bool   // of parties that do not work and will when a context ends
 }
 
 var _ Clock = (*Virtual)(nil)
@@ -30,11 +31,14 @@ func NewVirtual(start time.Time) *Virtual {
 	if start.IsZero() {
 		start = Epoch
 	}
-	return &Virtual{now: start, links: map[string]*link{}, strays: map[string]*wait{}}
+	return &Virtual{now: start, links: map[string]*link{}, strays: map[string]*wait{}, idle: map[*wait]bool{}}
 }
 
 // A link is a connection whose client is a worker of this process.
-type link struct{ hold *wait }
+type link struct {
+	hold *wait
+	ctx  context.Context // until it ends the client waits; nil is for ever
+}
 
 // A wait is one deadline: of a sleeper, of a held exchange or of a context.
 type wait struct {
@@ -46,6 +50,8 @@ type wait struct {
 	endless bool   // it has no deadline
 	gone    bool   // it was endless, and nobody waits for it any more
 	fire    func() // called with mu held; must not block
+	ctx     context.Context
+	back    bool // ctx ended, and the party counts as working since
 }
 
 // Now is the present virtual time.
@@ -78,21 +84,24 @@ func (v *Virtual) Sleep(ctx context.Context, d time.Duration) error {
 	v.mu.Lock()
 	woken := make(chan struct{})
 	w := v.add(d, true, func() { close(woken) })
+	w.ctx, v.idle[w] = ctx, true
 	v.working--
 	v.jump()
 	v.mu.Unlock()
 	select {
 	case <-woken:
-		return nil
 	case <-ctx.Done():
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	delete(v.idle, w)
 	if w.fired {
 		return nil
 	}
 	v.remove(w)
-	v.working++
+	if !w.back {
+		v.working++
+	}
 	return ctx.Err()
 }
 
@@ -105,6 +114,7 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 	l := v.links[name]
 	woken := make(chan struct{})
 	w := &wait{index: -1, counted: l != nil && l.hold == nil, endless: d < 0, fire: func() { close(woken) }}
+	w.ctx, v.idle[w] = ctx, true
 	if w.counted {
 		l.hold = w
 		v.working--
@@ -125,9 +135,10 @@ func (v *Virtual) Hold(ctx context.Context, name string, d time.Duration) error 
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	delete(v.idle, w)
 	if !w.fired {
 		v.remove(w)
-		if w.counted { // still ours to give back; Abandon clears it
+		if w.counted && !w.back { // still ours to give back; Abandon clears it
 			v.working++
 		}
 	} else if err = nil; w.gone {
@@ -149,6 +160,9 @@ func (v *Virtual) Connected(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	l := &link{}
+	if old := v.links[name]; old != nil {
+		l.ctx = old.ctx
+	}
 	v.links[name] = l
 	w := v.strays[name]
 	if w == nil || w.fired {
@@ -172,10 +186,24 @@ func (v *Virtual) Held(name string) bool {
 	return l != nil && l.hold != nil && !l.hold.fired
 }
 
+// Awaits implements Clock.
+func (v *Virtual) Awaits(ctx context.Context, name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if l := v.links[name]; l != nil {
+		l.ctx = ctx
+	}
+}
+
 // Abandon implements Clock.
 func (v *Virtual) Abandon(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.abandon(name)
+}
+
+// abandon is Abandon. The caller holds mu.
+func (v *Virtual) abandon(name string) {
 	l := v.links[name]
 	if l == nil {
 		return
@@ -183,7 +211,9 @@ func (v *Virtual) Abandon(name string) {
 	delete(v.links, name)
 	if w := l.hold; w != nil && w.counted && !w.fired {
 		w.counted = false
-		v.working++
+		if !w.back {
+			v.working++
+		}
 		if w.endless {
 			w.fired, w.gone = true, true
 			w.fire()
@@ -206,23 +236,41 @@ func (v *Virtual) Release(name string) {
 	}
 	v.remove(w)
 	w.fired = true
-	if w.counted {
+	if w.counted && !w.back {
 		v.working++
 	}
 	w.fire()
 }
 
-// pause takes a worker out of the accounts; whoever wakes it joins for it.
-func (v *Virtual) pause() {
+// pause takes a worker out of the accounts. Whoever wakes it joins for it, unless
+// ctx ended and it resumes by itself.
+func (v *Virtual) pause(ctx context.Context) (resume func(woken bool)) {
 	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := &wait{index: -1, counted: true, ctx: ctx}
+	v.idle[w] = true
 	v.working--
 	v.jump()
-	v.mu.Unlock()
+	return func(woken bool) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.idle, w)
+		switch {
+		case woken && w.back: // two have joined for it
+			v.working--
+			v.jump()
+		case !woken && !w.back:
+			v.working++
+		}
+	}
 }
 
 // block waits for done as a worker whose place is taken by the one that closes done.
 func (v *Virtual) block(done <-chan struct{}) {
-	v.pause()
+	v.mu.Lock()
+	v.working--
+	v.jump()
+	v.mu.Unlock()
 	<-done
 }
 
@@ -248,7 +296,7 @@ func (v *Virtual) remove(w *wait) {
 // jump moves time to the next deadline for as long as nobody works. The caller
 // holds mu.
 func (v *Virtual) jump() {
-	for v.working <= 0 && v.waits.Len() > 0 {
+	for v.working <= 0 && !v.recall() && v.waits.Len() > 0 {
 		w := heap.Pop(&v.waits).(*wait) //nolint:errcheck,forcetypeassert // the heap holds nothing else
 		if w.at.After(v.now) {
 			v.now = w.at
@@ -259,6 +307,25 @@ func (v *Virtual) jump() {
 		}
 		w.fire()
 	}
+}
+
+// recall sets those to work whose context has ended, before time passes: they will
+// notice, but when is up to the machine. It reports whether there were any. The
+// caller holds mu.
+func (v *Virtual) recall() bool {
+	for w := range v.idle {
+		if w.counted && !w.back && !w.fired && w.ctx.Err() != nil {
+			v.remove(w)
+			w.back = true
+			v.working++
+		}
+	}
+	for name, l := range v.links {
+		if l.ctx != nil && l.ctx.Err() != nil && l.hold != nil && !l.hold.fired {
+			v.abandon(name)
+		}
+	}
+	return v.working > 0
 }
 
 // WithTimeout implements Clock. When the deadline fires, the party that waits
@@ -288,25 +355,63 @@ type deadlineContext struct {
 	context.Context
 	done chan struct{}
 
-	mu  sync.Mutex // guards err
-	err error
+	mu    sync.Mutex // guards everything below
+	err   error
+	after map[int]func() // what ends with it
+	given int            // keys of after
 }
 
 func (c *deadlineContext) end(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-		close(c.done)
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	close(c.done)
+	list := c.after
+	c.after = nil
+	c.mu.Unlock()
+	for _, f := range list {
+		f()
 	}
 }
 
 func (c *deadlineContext) Done() <-chan struct{} { return c.done }
 
+// Err implements context.Context. It does not wait until the end of the parent has
+// come through to Done.
 func (c *deadlineContext) Err() error {
+	if err := c.Context.Err(); err != nil {
+		c.end(err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// AfterFunc is found by package context, so that contexts made from this one end
+// when it does and not a moment later.
+func (c *deadlineContext) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f() // the caller holds a lock that f wants
+		return func() bool { return false }
+	}
+	if c.after == nil {
+		c.after = map[int]func(){}
+	}
+	c.given++
+	key := c.given
+	c.after[key] = f
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, ok := c.after[key]
+		delete(c.after, key)
+		return ok
+	}
 }
 
 // A waitHeap orders waits by deadline, then by age.

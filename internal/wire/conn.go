@@ -85,6 +85,9 @@ func (c *conn) wait(by *attempt) {
 		c.waiting = true
 		c.recorder.clock.Connected(c.link)
 	}
+	if c.waiting && by != nil {
+		c.recorder.clock.Awaits(by.req.Context(), c.link)
+	}
 }
 
 // abandon tells the clock that nobody waits on the link any more, unless somebody

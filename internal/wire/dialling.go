@@ -24,6 +24,7 @@ func Dialling(ctx context.Context) (requested context.Context, link string, done
 	link = fmt.Sprintf("dial of %p, %d", a, len(a.dials))
 	a.dials = append(a.dials, link)
 	a.recorder.clock.Connected(link)
+	a.recorder.clock.Awaits(a.req.Context(), link)
 	return a.req.Context(), link, func() { a.recorder.clock.Abandon(link) }
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync"
+	"sync/atomic"
 )
 
 // Transport records what next sends and receives. An exchange ends when its
@@ -39,10 +40,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := newAttempt(t.recorder, req)
 	resp, err := t.next.RoundTrip(a.outgoing())
 	if err != nil {
+		err = a.sure(err)
 		a.fail(err)
 		return resp, err
 	}
 	resp.Request = req
+	a.settle(resp)
 	a.answer(resp)
 	return resp, nil
 }
@@ -111,7 +114,7 @@ func (a *attempt) outgoing() *http.Request {
 	if a.measureAhead() {
 		return out
 	}
-	a.sent = requestBody{ReadCloser: a.req.Body, rec: a.rec}
+	a.sent = requestBody{ReadCloser: a.req.Body, rec: a.rec, closed: make(chan struct{})}
 	out.Body = &a.sent
 	if get := a.req.GetBody; get != nil {
 		out.GetBody = func() (io.ReadCloser, error) {
@@ -303,14 +306,30 @@ func (a *attempt) finish(rec *record, used *conn, f Failure, text string) {
 // A requestBody measures a request's body as the transport reads it.
 type requestBody struct {
 	io.ReadCloser
-	rec *record
+	rec    *record
+	closed chan struct{} // closed by the first Close; nil where nobody waits for it
+	once   sync.Once
+	ended  atomic.Bool // whether all of it was read
 }
 
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.rec.sent(p[:max(n, 0)], errors.Is(err, io.EOF))
+	eof := errors.Is(err, io.EOF)
+	b.rec.sent(p[:max(n, 0)], eof)
+	if eof {
+		b.ended.Store(true)
+	}
 	return n, err
+}
+
+// Close implements io.Closer.
+func (b *requestBody) Close() error {
+	err := b.ReadCloser.Close()
+	if b.closed != nil {
+		b.once.Do(func() { close(b.closed) })
+	}
+	return err
 }
 
 // A responseBody measures a response's body as the caller reads it.

@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"net"
+	"net/http"
+)
+
+// A certain connection leaves nothing to chance where the kernel does: see
+// fakeregistry.Network.
+type certain interface {
+	// Stalled returns once what is written will not be taken any more, and a write
+	// waits; or once over is closed.
+	Stalled(over <-chan struct{})
+	// GiveUp ends such a write.
+	GiveUp()
+	// Broken is what Read says of how the other end ended the connection; nil when it
+	// did not.
+	Broken() error
+}
+
+// certainty finds the certain connection below c; nil when there is none.
+func (c *conn) certainty() certain {
+	if c == nil {
+		return nil
+	}
+	for inner := c.Conn; inner != nil; {
+		if sure, ok := inner.(certain); ok {
+			return sure
+		}
+		w, ok := inner.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		inner = w.NetConn()
+	}
+	return nil
+}
+
+func (a *attempt) connection() *conn {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.used
+}
+
+// settle waits, where an answer came before the request's body was through, until
+// it is known how much of the body the other end takes.
+func (a *attempt) settle(resp *http.Response) {
+	sure := a.connection().certainty()
+	if a.sent.closed == nil || sure == nil || resp.ProtoMajor != 1 {
+		return
+	}
+	sure.Stalled(a.sent.closed)
+	select {
+	case <-a.sent.closed:
+	default:
+		sure.GiveUp()
+	}
+}
+
+// sure is the error of a request whose connection broke. net/http tells of its
+// writing or of its reading, whichever fails first; who read knows better.
+func (a *attempt) sure(err error) error {
+	sure := a.connection().certainty()
+	if sure == nil || a.sent.closed == nil || a.sent.ended.Load() {
+		return err
+	}
+	if how := classify(err, false); how != FailureReset && how != FailureClosed {
+		return err
+	}
+	if broken := sure.Broken(); broken != nil {
+		return broken
+	}
+	return err
+}

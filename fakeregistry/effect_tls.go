@@ -38,7 +38,7 @@ func certificateKinds() []Kind {
 			fixed((*authority).incomplete)),
 		{
 			Name: "tls-rotates", Layer: "tls", Where: []string{"any"}, Seam: SeamConn,
-			Doc:    "The certificate changes between two connections of one push, to another one of the same CA.",
+			Doc:    "The certificate changes between two connections of one push, to another one of the same CA, which all later connections see.",
 			Params: []Param{{Name: "after", Type: ParamInt, Default: int64(1), Doc: "how many connections still see the old one"}},
 			New:    func(a Args) (Effect, error) { return rotation{after: a.number("after")}, nil },
 		},

@@ -95,19 +95,22 @@ func TestTruncationIsNoEndOfTLS(t *testing.T) {
 func TestCertificatesRotate(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeregistry.Config{TLS: true, Faults: []fakeregistry.Fault{fault(t, "tls-rotates", "", "after=2")}})
-	var serials []int64
+	var seen []*x509.Certificate
 	for range 4 {
 		c := client(t, s)
 		c.Transport.(*http.Transport).TLSClientConfig.VerifyConnection = func(st tls.ConnectionState) error {
-			serials = append(serials, st.PeerCertificates[0].SerialNumber.Int64())
+			seen = append(seen, st.PeerCertificates[0])
 			return nil
 		}
 		if got := do(t, c, http.MethodGet, s.URL()+"/v2/", nil); got.Status != 202 {
 			t.Fatalf("%d %v", got.Status, got.Err)
 		}
 	}
-	if serials[0] != serials[1] || serials[1] == serials[2] || serials[2] != serials[3] || len(s.Fired()) != 2 {
-		t.Errorf("certificates %v, fired %+v; want another one from the third connection on", serials, s.Fired())
+	if !seen[0].Equal(seen[1]) || !seen[2].Equal(seen[3]) || len(s.Fired()) != 2 {
+		t.Errorf("fired %+v; want one certificate before the change and one after it", s.Fired())
+	}
+	if seen[1].SerialNumber.Cmp(seen[2].SerialNumber) == 0 || seen[1].Equal(seen[2]) {
+		t.Errorf("the certificate of number %d stays; want another one from the third connection on", seen[1].SerialNumber)
 	}
 }
 

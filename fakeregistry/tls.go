@@ -25,6 +25,9 @@ type authority struct {
 	signer *ecdsa.PrivateKey // root's
 	leaf   tls.Certificate
 	err    error
+	// second is the certificate after a change, as good as leaf: the same for every
+	// connection from then on.
+	second func() (tls.Certificate, error)
 }
 
 // Certificates are valid on any day that a scenario may play on.
@@ -125,6 +128,7 @@ func sign(c, parent *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) 
 // break one connection, which there would be everybody's.
 func newAuthority(names []string) *authority {
 	a := &authority{names: names}
+	a.second = sync.OnceValues(func() (tls.Certificate, error) { return a.certified(a.leafOf(3)) })
 	a.config = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},

@@ -12,9 +12,6 @@ import (
 
 // Certificates that faults show. They are made anew for each connection.
 
-// second is as good as the server's own.
-func (a *authority) second() (tls.Certificate, error) { return a.certified(a.leafOf(3)) }
-
 // certified signs a certificate with the server's CA.
 func (a *authority) certified(c *x509.Certificate) (tls.Certificate, error) {
 	if err := a.ready(); err != nil {

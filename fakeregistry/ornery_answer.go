@@ -204,9 +204,13 @@ func (w *oddWriter) shuffle(fields map[string]json.RawMessage) {
 }
 
 // recased writes the names of headers otherwise, where a registry has that quirk,
-// below all that reads them.
+// below all that reads them. Where a V2 shares its host with a V1, it is the host's.
 func recased(r Registry, next http.Handler) http.Handler {
-	v, ok := innermost(r).(*V2)
+	r = innermost(r)
+	if b, shared := r.(*both); shared {
+		r = innermost(b.v2)
+	}
+	v, ok := r.(*V2)
 	if !ok || v.options.Quirks.HeaderCase == "" {
 		return next
 	}

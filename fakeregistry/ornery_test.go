@@ -53,16 +53,10 @@ func orneryRows() map[string]quirkRow {
 		}, []any{false, false}, []any{true, true}},
 		"header-case": {"lower", func(c *talk) any {
 			s := start(c.t, fakeregistry.Config{Registry: c.server.Config.Handler.(fakeregistry.Registry)})
-			nc, err := net.Dial("tcp", s.Host())
-			require.NoError(c.t, err)
-			defer nc.Close()
-			_, err = io.WriteString(nc, "GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-			require.NoError(c.t, err)
-			text, err := io.ReadAll(bufio.NewReader(nc))
-			require.NoError(c.t, err)
+			text := rawPing(c.t, s)
 			return []any{
-				strings.Contains(string(text), "\r\ndocker-distribution-api-version: registry/2.0\r\n"),
-				strings.Count(strings.ToLower(string(text)), "content-type:"), s.Trace()[0].Response.Header.Get("Content-Type"),
+				strings.Contains(text, "\r\ndocker-distribution-api-version: registry/2.0\r\n"),
+				strings.Count(strings.ToLower(text), "content-type:"), s.Trace()[0].Response.Header.Get("Content-Type"),
 			}
 		}, []any{false, 1, "application/json"}, []any{true, 1, "application/json"}},
 		"no-length": {true, func(c *talk) any { return c.say("GET", "/v2/", "").ContentLength }, int64(2), int64(-1)},
@@ -94,6 +88,26 @@ func orneryRows() map[string]quirkRow {
 			return seen
 		}, []any{200, "", 200, "", 200, "", 200, ""}, []any{200, "", 429, "seconds", 200, "", 429, "date"}},
 	}
+}
+
+// rawPing is the answer to a ping as it is on the wire.
+func rawPing(t *testing.T, s *fakeregistry.Server) string {
+	t.Helper()
+	nc, err := net.Dial("tcp", s.Host())
+	require.NoError(t, err)
+	defer nc.Close()
+	_, err = io.WriteString(nc, "GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	require.NoError(t, err)
+	text, err := io.ReadAll(bufio.NewReader(nc))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestHeaderCaseOfAHostThatSpeaksBoth(t *testing.T) {
+	t.Parallel()
+	v2 := fakeregistry.NewV2(fakeregistry.V2Options{Quirks: fakeregistry.Quirks{HeaderCase: "upper"}})
+	s := start(t, fakeregistry.Config{Registry: fakeregistry.Both(v2, fakeregistry.NewV1(fakeregistry.V1Options{Storage: v2.Storage()}))})
+	assert.Contains(t, rawPing(t, s), "\r\nDOCKER-DISTRIBUTION-API-VERSION: registry/2.0\r\n")
 }
 
 func TestOrnery(t *testing.T) {

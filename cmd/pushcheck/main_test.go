@@ -124,7 +124,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string, signal os.S
 	}
 	cmd := exec.Command(args[2], args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"), "PATH="+ts.Getenv("PATH"), "DOCKER_CONFIG="+ts.Getenv("DOCKER_CONFIG"))
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"), "PATH="+ts.Getenv("PATH"), "DOCKER_CONFIG="+ts.Getenv("DOCKER_CONFIG"), "STUCK="+ts.Getenv("STUCK"))
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	ts.Check(cmd.Start())

@@ -17,8 +17,11 @@ import (
 func (r *Report) WriteHTML(w io.Writer, again string, failOn Level) error {
 	p := &page.Page{
 		Title: "What " + r.Target + " does with a push", Command: again, Lead: r.lead(), Verdicts: pageVerdicts(),
-		Tables: []page.Table{r.matrixTable(), r.checkTable(failOn)},
 	}
+	if causes := r.causeTable(failOn); len(causes.Rows) > 0 {
+		p.Tables = append(p.Tables, causes)
+	}
+	p.Tables = append(p.Tables, r.matrixTable(), r.checkTable(failOn))
 	for i := range p.Lead {
 		p.Lead[i] = r.clean(p.Lead[i])
 	}
@@ -29,25 +32,46 @@ func (r *Report) WriteHTML(w io.Writer, again string, failOn Level) error {
 	return p.WriteHTML(w)
 }
 
-// lead is what there is to know first: what the registry can, and what is wrong
-// with it and whom that hurts.
+// lead is what there is to know first: what the registry can, and the counts.
 func (r *Report) lead() []string {
 	var can []string
 	for _, c := range r.Capabilities() {
 		can = append(can, c.Name+": "+c.State)
 	}
-	lead := []string{strings.Join(can, " · "), fmt.Sprintf("%s. %s, seed %d.", r.counts(), r.traffic(), r.Seed)}
+	return []string{strings.Join(can, " · "), fmt.Sprintf("%s. %s, seed %d.", r.counts(), r.traffic(), r.Seed)}
+}
+
+// causeTable is what is wrong, and whom that hurts, with what shows it.
+func (r *Report) causeTable(failOn Level) page.Table {
+	t := page.Table{Title: "What is not met", Corner: "check and cause", Columns: []page.Head{{Name: "verdict"}}, Again: true}
 	for _, c := range r.Causes() {
-		line := string(c.Word) + " " + someOf(c.Checks, 12) + ": " + r.brief(c.Title)
-		if c.Hurts != "" {
-			line += ". Hurts " + c.Hurts
+		first := r.Verdict(c.Checks[0])
+		title := someOf(c.Checks, 12) + ": " + r.brief(c.Title)
+		if c.Hurts != "" && c.Word != Errored {
+			title += ". Hurts " + c.Hurts
 		}
+		summary := c.Word.doc()
 		if len(c.Blocked) > 0 {
-			line += ". Blocks " + count(len(c.Blocked), "check")
+			summary += ", and blocks " + count(len(c.Blocked), "check") + ": " + strings.Join(c.Blocked, ", ")
 		}
-		lead = append(lead, line+".")
+		t.Rows = append(t.Rows, page.Row{
+			Head: page.Head{Name: title},
+			Cells: []page.Cell{{
+				Verdict: string(c.Word), Summary: summary, Evidence: &page.Evidence{Result: r.evidence(*first, failOn)},
+			}},
+		})
 	}
-	return lead
+	return t
+}
+
+// doc is the sentence of a word in the legend.
+func (w Word) doc() string {
+	for _, v := range pageVerdicts() {
+		if v.Name == string(w) {
+			return v.Doc
+		}
+	}
+	return ""
 }
 
 // brief is a text without secrets whose long words, such as digests, are cut.
@@ -79,7 +103,7 @@ func pageVerdicts() []page.Verdict {
 // matrixTable is the matrix with its margins, without what nothing came to.
 func (r *Report) matrixTable() page.Table {
 	m := r.Matrix()
-	t := page.Table{Title: "Operation × content", Corner: "operation × content", Columns: []page.Head{{Name: "all"}}}
+	t := page.Table{Title: "Operation × content", Corner: "operation × content", Columns: []page.Head{{Name: "all"}}, Again: true}
 	var used []int
 	for i, c := range m.Contents {
 		if m.ByContent[i].Word != "" {

@@ -173,7 +173,7 @@ func (p *Page) tableView(n int, t Table) tableView {
 }
 
 // maxName bounds the name of a row or a column, in characters.
-const maxName = 100
+const maxName = 240
 
 func (h Head) clean() Head {
 	name := clean(h.Name)

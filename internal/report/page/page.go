@@ -47,6 +47,8 @@ type Table struct {
 	Corner  string // what rows and columns are: "fault × step"
 	Columns []Head
 	Rows    []Row
+	// Again says that it shows what other tables have too: it is not counted.
+	Again bool
 }
 
 // A Head names a column or a row.
@@ -92,13 +94,14 @@ func (p *Page) verdict(name string) Verdict {
 	return Verdict{Mark: " ", Tone: ToneNone}
 }
 
-// Count is how many cells have each verdict, by name.
+// Count is how many cells have each verdict, by name, without those that are shown
+// again.
 func (p *Page) Count() map[string]int {
 	n := map[string]int{}
 	for _, t := range p.Tables {
 		for _, r := range t.Rows {
 			for _, c := range r.Cells {
-				if c.Verdict != "" {
+				if c.Verdict != "" && !t.Again {
 					n[c.Verdict]++
 				}
 			}

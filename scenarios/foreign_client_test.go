@@ -78,6 +78,15 @@ func pretendPush(args []string) int {
 		fmt.Println("child", child.Process.Pid)
 		_ = pretendUpload("patient")
 		return 0
+	case "escape":
+		return pretendEscape()
+	case "escape-and-hang":
+		pretendEscape()
+		_ = pretendUpload("patient")
+		return 0
+	case "serve":
+		time.Sleep(time.Minute)
+		return 0
 	case "wait":
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Minute)

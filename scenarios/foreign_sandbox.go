@@ -28,6 +28,7 @@ type sandbox struct {
 	env  map[string]string // set beside the usual ones
 	// served says that a service runs in it, which outlives each command.
 	served bool
+	marks  []mark // of the commands that were begun
 }
 
 // newSandbox makes a sandbox below temp, with a short name: sockets live in it, and
@@ -64,7 +65,7 @@ func (b *sandbox) close() error {
 		dir = real
 	}
 	for range removals {
-		_ = killLeftovers(b.below("home")) // each command has told of its own
+		_ = leftovers{home: b.below("home"), marks: b.marks}.kill() // each command has told of its own
 		unmountBelow(dir)
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
@@ -153,15 +154,17 @@ func (b *sandbox) run(ctx context.Context, c call) answer {
 		return answer{err: err}
 	}
 	var a answer
-	if a.err = cmd.Start(); a.err != nil {
+	var m mark
+	if m, a.err = b.start(cmd); a.err != nil {
 		return a
 	}
 	err = cmd.Wait()
 	killGroup(cmd.Process.Pid) // what it left behind
-	a.text = out.String()
-	if !b.served {
-		a.text = killLeftovers(b.below("home")) + a.text
+	left := leftovers{home: b.below("home"), marks: []mark{m}, group: cmd.Process.Pid}
+	if b.served {
+		left.home = "" // the service has it too
 	}
+	a.text = left.kill() + out.String()
 	var exit *exec.ExitError
 	switch {
 	case own.Err() != nil:
@@ -201,6 +204,17 @@ func (b *sandbox) command(ctx context.Context, c call) (*exec.Cmd, *boundedText,
 	cmd.Stdout, cmd.Stderr = out, out
 	ownGroup(cmd)
 	return cmd, out, nil
+}
+
+// start starts a command and marks it: what it starts has the mark too.
+func (b *sandbox) start(cmd *exec.Cmd) (mark, error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	m := markOf(b.dir, len(b.marks))
+	m.put(cmd.Process.Pid)
+	b.marks = append(b.marks, m)
+	return m, nil
 }
 
 // How much of a client's output is kept: its beginning and its end.

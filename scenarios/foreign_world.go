@@ -197,7 +197,7 @@ func (f *foreignRun) serve(ctx context.Context, o *Foreign) error {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it is asked to end before it is killed
 	cmd, out, err := f.box.command(own, call{argv: s.Run, dir: f.adapter.dir})
 	if err == nil {
-		err = cmd.Start()
+		_, err = f.box.start(cmd)
 	}
 	if err != nil {
 		cancel()

@@ -119,4 +119,10 @@ func TestE2EClientsInterrupted(t *testing.T) {
 			t.Errorf("%s is still there: %q", filepath.Dir(p), line)
 		}
 	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	assert.NotContains(t, string(mounts), home, "what is left mounted")
+	left, err := filepath.Glob(filepath.Join(home, "pc-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left, "what runs left behind")
 }

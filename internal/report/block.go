@@ -11,8 +11,9 @@ import (
 const headWidth = 80
 
 // block is a result as people read it: the head line, what did not hold, the wire
-// around it, and how to see it again. r is scrubbed. all shows the whole wire.
-func (p painter) block(r Result, all bool) string {
+// around it, and how to see it again. r is scrubbed. all shows the whole wire, said what
+// the client told its user.
+func (p painter) block(r Result, all, said bool) string {
 	var b strings.Builder
 	p.head(&b, r)
 	switch {
@@ -34,6 +35,9 @@ func (p painter) block(r Result, all bool) string {
 	}
 	if all || len(r.Failures) > 0 || len(r.Trace) > 0 {
 		p.wireTable(&b, r, all)
+	}
+	if said {
+		p.said(&b, r)
 	}
 	p.verdicts(&b, r)
 	if r.Again != "" {

@@ -150,7 +150,7 @@ func (j *JUnit) Result(r Result) {
 	case Skipped:
 		c.Skipped = &junitSkipped{visible(r.Because)}
 	case Warn:
-		c.Out = &junitText{junitEscape(painter{}.block(r, false))}
+		c.Out = &junitText{junitEscape(painter{}.block(r, false, false))}
 	case Pass:
 	}
 	suite.Cases = append(suite.Cases, c)
@@ -171,7 +171,7 @@ func properties(r Result) *junitProperties {
 }
 
 func problem(r Result, kind string) *junitProblem {
-	p := &junitProblem{Message: visible(r.Because), Type: kind, Text: junitEscape("\n" + painter{}.block(r, false))}
+	p := &junitProblem{Message: visible(r.Because), Type: kind, Text: junitEscape("\n" + painter{}.block(r, false, false))}
 	if len(r.Failures) > 0 {
 		p.Message, p.Type = visible(r.Failures[0].Message), visible(r.Failures[0].Name)
 	}

@@ -24,7 +24,7 @@ type TextOptions struct {
 	Now func() time.Time
 
 	Quiet   bool // leave out what passed, was skipped or is known
-	Verbose int  // 1 adds sentences, reasons and virtual times; 2 the folded wire of every scenario
+	Verbose int  // 1 adds sentences, reasons and virtual times; 2 the folded wire of every scenario, and what its client said
 	Trace   bool // the whole wire of every scenario; else of failures only, folded
 }
 
@@ -107,9 +107,9 @@ func (t *Text) Result(r Result) {
 	}
 	switch {
 	case r.Outcome == Fail || r.Outcome == Broken:
-		t.print(t.p.block(r, t.o.Trace))
+		t.print(t.p.block(r, t.o.Trace, t.o.Verbose >= 2))
 	case (t.o.Trace || t.o.Verbose >= 2) && r.Outcome != Skipped:
-		t.print(t.p.line(r, t.o.Verbose) + t.p.wire(r, t.o.Trace))
+		t.print(t.p.line(r, t.o.Verbose) + t.p.wire(r, t.o.Trace, t.o.Verbose >= 2))
 	default:
 		t.print(t.p.line(r, t.o.Verbose))
 	}
@@ -117,9 +117,12 @@ func (t *Text) Result(r Result) {
 }
 
 // wire is the wire of a result that did not fail.
-func (p painter) wire(r Result, all bool) string {
+func (p painter) wire(r Result, all, said bool) string {
 	var b strings.Builder
 	p.wireTable(&b, r, all)
+	if said {
+		p.said(&b, r)
+	}
 	p.verdicts(&b, r)
 	return b.String()
 }

@@ -34,6 +34,14 @@ func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
 		v.Unplayable = err
 		return v
 	}
+	if cmd.several() {
+		list, err := st.severalAtOnce(ctx, step, cmd)
+		v.Unplayable = err
+		for _, c := range list {
+			v.take(c)
+		}
+		return v
+	}
 	host := st.server.host()
 	told := readTold(step, cmd.quiet)
 	images, err := st.imagesOf(told)
@@ -71,11 +79,18 @@ func (st *stage) command(ctx context.Context, step *recording.Step) Verdict {
 	if failed != (step.Exit != 0) {
 		c.differ("outcome", fmt.Sprintf("exit code %d", step.Exit), fmt.Sprintf("errors %v", errs))
 	}
-	v.Diffs = c.diffs
-	for _, why := range c.reasons {
-		v.Reasons = append(v.Reasons, string(why))
-	}
+	v.take(c)
 	return v
+}
+
+// take adds what was found.
+func (v *Verdict) take(c *comparison) {
+	v.Diffs = append(v.Diffs, c.diffs...)
+	for _, why := range c.reasons {
+		if !slices.Contains(v.Reasons, string(why)) {
+			v.Reasons = append(v.Reasons, string(why))
+		}
+	}
 }
 
 // commandClient makes the client of a step. What it dials for a layer the script
@@ -90,7 +105,7 @@ func (st *stage) commandClient(course *courses, sc *script) (*pusher.Client, err
 			defer sc.dialling.Unlock()
 			conn, err := d.DialContext(ctx, network, addr)
 			if err == nil {
-				sc.layers[conn.LocalAddr().String()] = pusher.LayerOf(ctx)
+				sc.dialled(ctx, conn.LocalAddr().String())
 			}
 			return conn, err
 		},

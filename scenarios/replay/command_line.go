@@ -37,9 +37,6 @@ func readCommand(argv []string) (command, error) {
 		if !ok || len(c.pushes) > 0 && (quiet || c.quiet || t.tag == "" || c.all()) {
 			return c, fmt.Errorf("it pushes in a way that is not played: %s", strings.Join(argv, " "))
 		}
-		if len(c.pushes) > 0 && c.pushes[0].name != t.name {
-			return c, fmt.Errorf("it pushes several repositories at once, and which of them has a layer first that the other mounts is chance: %s", strings.Join(argv, " "))
-		}
 		c.pushes, c.quiet = append(c.pushes, t), quiet
 	}
 	if len(c.pushes) == 0 {

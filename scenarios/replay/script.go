@@ -1,12 +1,14 @@
 package replay
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/pushcheck/pushcheck/internal/recording"
+	"github.com/pushcheck/pushcheck/pusher"
 )
 
 // A script is what a step's server answers, and what it was asked.
@@ -20,8 +22,14 @@ type script struct {
 	// at once stay side by side: none gets ahead of another that works.
 	pace time.Duration
 
-	dialling sync.Mutex        // guards layers; held while a client dials
-	layers   map[string]string // by the client's end of a connection
+	// sides are the scripts of pushes of several repositories at once, which answer in
+	// turn; nil where one script has it all.
+	sides []*script
+	turns *turns
+
+	dialling sync.Mutex         // guards layers and links; held while a client dials
+	layers   map[string]string  // by the client's end of a connection
+	links    map[string]*script // of sides, by the same
 
 	mu     sync.Mutex // guards everything below
 	given  []bool     // by index of step.Exchanges: whether it was played
@@ -42,7 +50,7 @@ type played struct {
 }
 
 func newScript(step *recording.Step, host string) *script {
-	return &script{step: step, host: host, tls: speaksTLS(step), given: make([]bool, len(step.Exchanges)), layers: map[string]string{}}
+	return &script{step: step, host: host, tls: speaksTLS(step), given: make([]bool, len(step.Exchanges)), layers: map[string]string{}, links: map[string]*script{}}
 }
 
 // speaksTLS tells whether the registry of a step did. The first thing that this
@@ -90,6 +98,27 @@ func (s *script) paceOf(p *played) time.Duration {
 		return 0
 	}
 	return s.pace
+}
+
+// dialled notes for whom a connection was opened. The caller holds dialling.
+func (s *script) dialled(ctx context.Context, link string) {
+	s.layers[link] = pusher.LayerOf(ctx)
+	if i, ok := ctx.Value(sideKey{}).(int); ok && i < len(s.sides) {
+		s.links[link] = s.sides[i]
+		s.sides[i].dialling.Lock()
+		defer s.sides[i].dialling.Unlock()
+		s.sides[i].layers[link] = s.layers[link]
+	}
+}
+
+// of is the script that answers on a connection, by the client's end.
+func (s *script) of(link string) *script {
+	s.dialling.Lock()
+	defer s.dialling.Unlock()
+	if side := s.links[link]; side != nil {
+		return side
+	}
+	return s
 }
 
 // layerOf is the layer that a connection was opened for, by the client's end.

@@ -112,6 +112,7 @@ const helloByte = 0x16
 
 // serve plays one connection.
 func (s *server) serve(ctx context.Context, c net.Conn, sc *script) {
+	sc = sc.of(c.RemoteAddr().String())
 	number := sc.connect()
 	r := bufio.NewReader(c)
 	first, err := r.Peek(1)
@@ -204,10 +205,16 @@ func (p *player) exchange(ctx context.Context, c net.Conn, r *bufio.Reader, req 
 	if !early(e) {
 		entry.req.Body = readBody(from, limit, p.prefix(e))
 	}
+	if p.script.turns != nil && p.script.turns.wait(ctx, p.server.clock, p.link, e.Seq) != nil {
+		return false
+	}
 	if d := max(p.script.step.Delay(e), p.script.paceOf(entry)); d > 0 {
 		if p.server.clock.Hold(ctx, p.link, d) != nil {
 			return false
 		}
+	}
+	if p.script.turns != nil {
+		p.script.turns.leave(e.Seq) // who comes next waits until the client had this answer
 	}
 	return p.answer(c, r, e)
 }

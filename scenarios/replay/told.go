@@ -2,6 +2,7 @@ package replay
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pushcheck/pushcheck/internal/recording"
@@ -43,6 +44,21 @@ func tellings(stdout []byte) [][]string {
 		}
 	}
 	return parts
+}
+
+// endings are the exit codes of pushes that a shell ran at once, as it wrote them.
+func endings(stdout []byte) []int {
+	var list []int
+	for line := range strings.Lines(string(stdout)) {
+		if code, ok := strings.CutPrefix(strings.TrimSpace(line), "rc="); ok {
+			n, err := strconv.Atoi(code)
+			if err != nil {
+				n = 1
+			}
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 func readLines(lines []string) *told {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
@@ -18,7 +19,7 @@ import (
 // An Explanation is what there is to say about a name.
 type Explanation struct {
 	Name  string
-	What  string   // "fault", "key", "quirk", "oddity", "operation", "invariant", "outcome", "error code", "exit code", "era", "scenario"
+	What  string   // "fault", "key", "parameter", "quirk", "oddity", "operation", "invariant", "outcome", "error code", "exit code", "era", "client", "pattern", "scenario"
 	Doc   string   // sentences
 	Rows  []Row    // parameters, rules, cases
 	Files []string // IDs of built-in scenario files that use it
@@ -28,15 +29,16 @@ type Explanation struct {
 type Row struct{ Name, Type, Default, Doc string }
 
 // Explain says what a fault, operation, invariant, outcome, error code, exit
-// code, era, key of the file format, quirk, oddity or built-in scenario is. A name that means several things has
-// several explanations.
+// code, era, client, key of the file format, parameter of a fault, quirk, oddity or built-in scenario is, and
+// which operations a pattern matches. A name that means several things has several
+// explanations.
 //
 // Errors: *NotFoundError with near names; an error of reading.
 func Explain(name string) ([]Explanation, error) {
 	var found []Explanation
 	for _, explain := range []func(string) (Explanation, bool){
 		explainFault, explainOp, explainInvariant, explainTable(outcomeDocs, "outcome"), explainTable(codeDocs, "error code"),
-		explainTable(exitDocs, "exit code"), explainEra, explainKey, explainQuirk, explainOddity,
+		explainTable(exitDocs, "exit code"), explainEra, explainClient, explainKey, explainParam, explainQuirk, explainOddity, explainGlob,
 	} {
 		if e, ok := explain(name); ok {
 			found = append(found, e)
@@ -71,6 +73,8 @@ func Explainable() []string {
 		}
 	}
 	list = append(list, allEras()...)
+	list = append(list, adapters...)
+	list = append(append(list, "any"), paramNames()...)
 	for _, p := range builtinPaths() {
 		list = append(list, idOf(p))
 	}
@@ -80,7 +84,7 @@ func Explainable() []string {
 
 func explainFault(name string) (Explanation, bool) {
 	if name == anyOf {
-		return Explanation{Name: name, What: "fault", Doc: "One of a list of faults each time, drawn from the run's seed.", Rows: []Row{
+		return Explanation{Name: name, What: "fault", Doc: "One of a list of faults each time, drawn from the run's seed.", Files: usedBy(name), Rows: []Row{
 			{Name: anyOf, Type: "a list of faults", Doc: "the faults that are drawn from, with their defaults"},
 			{Name: "at", Doc: "where it strikes, as after a fault's name"},
 			{Name: "and", Doc: strings.Join(triggerKeys, ", ")},
@@ -93,11 +97,7 @@ func explainFault(name string) (Explanation, bool) {
 	e := Explanation{Name: name, What: "fault", Doc: kind.Doc, Files: usedBy(name)}
 	e.Rows = append(e.Rows, Row{Name: "strikes at", Doc: strings.Join(kind.Where, ", ") + " (layer " + kind.Layer + ", seam " + kind.Seam.String() + ")"})
 	for _, p := range kind.Params {
-		row := Row{Name: p.Name, Type: p.Takes(), Default: formatDefault(p.Default), Doc: p.Doc}
-		if len(p.Values) > 0 && p.Type == fakeregistry.ParamEnum {
-			row.Type = strings.Join(p.Values, ", ")
-		}
-		e.Rows = append(e.Rows, row)
+		e.Rows = append(e.Rows, paramRow(p))
 	}
 	e.Rows = append(e.Rows, Row{Name: "and", Doc: strings.Join(triggerKeys, ", ")})
 	return e, true
@@ -171,7 +171,11 @@ func explainTable(table []docRow, what string) func(string) (Explanation, bool) 
 	return func(name string) (Explanation, bool) {
 		for _, row := range table {
 			if row.name == name {
-				return Explanation{Name: name, What: what, Doc: row.doc, Files: usedBy(name)}, true
+				e := Explanation{Name: name, What: what, Doc: row.doc}
+				if what == "error code" { // a word such as warn stands for much else
+					e.Files = usedBy(name)
+				}
+				return e, true
 			}
 		}
 		return Explanation{}, false
@@ -203,22 +207,38 @@ func explainScenario(name string) ([]Explanation, error) {
 	return found, nil
 }
 
+// keyedBy lists the built-in files in which a name stands as a key.
+func keyedBy(name string) []string { return filesWith(name, ':') }
+
 // usedBy lists the built-in files in which a name stands as a word.
-func usedBy(name string) []string {
+func usedBy(name string) []string { return filesWith(name, 0) }
+
+// filesWith lists the built-in files in which a name stands as a word, with a
+// character after it; 0 is any.
+func filesWith(name string, after byte) []string {
 	if _, err := strconv.Atoi(name); err == nil {
 		return nil
 	}
 	var list []string
 	for _, p := range builtinPaths() {
-		text, err := fs.ReadFile(library.Files, p)
-		if err == nil && hasWord(string(text), name) {
+		if hasWord(builtinTexts()[p], name, after) {
 			list = append(list, idOf(p))
 		}
 	}
 	return list
 }
 
-func hasWord(text, word string) bool {
+// builtinTexts are the built-in files, by their paths, read once.
+var builtinTexts = sync.OnceValue(func() map[string]string {
+	texts := map[string]string{}
+	for _, p := range builtinPaths() {
+		text, _ := fs.ReadFile(library.Files, p) // embedded: it is there
+		texts[p] = string(text)
+	}
+	return texts
+})
+
+func hasWord(text, word string, after byte) bool {
 	letter := func(b byte) bool {
 		return b == '-' || b == '.' || b == '_' || (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z')
 	}
@@ -228,7 +248,7 @@ func hasWord(text, word string) bool {
 			return false
 		}
 		start, end := i+j, i+j+len(word)
-		if (start == 0 || !letter(text[start-1])) && (end == len(text) || !letter(text[end])) {
+		if (start == 0 || !letter(text[start-1])) && (end == len(text) || !letter(text[end])) && (after == 0 || end < len(text) && text[end] == after) {
 			return true
 		}
 		i = end

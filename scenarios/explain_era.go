@@ -72,7 +72,12 @@ func sizeWords(n int64) string {
 func nameRow(n pusher.NameRules) Row {
 	switch {
 	case n.Reference != "":
-		return Row{Name: "names", Type: "P-016", Doc: "by the grammar of references, tags included"}
+		longest := map[pusher.NameLength]string{
+			pusher.LengthOfPath:    "the path after the host may have 255 characters",
+			pusher.LengthAsWritten: "a name as it was written may have 255 characters, with its host",
+			pusher.LengthWithHost:  "a name may have 255 characters with its host, and library/ where it was left out",
+		}
+		return Row{Name: "names", Type: "P-016, P-053", Doc: "by the grammar of references, tags included; " + longest[n.Longest]}
 	case n.Labels:
 		return Row{Name: "names", Type: "P-053", Doc: "of lower case letters, digits, single dots and underscores, and hyphens; tags are not looked at"}
 	}

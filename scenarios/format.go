@@ -84,9 +84,11 @@ func explainKey(name string) (Explanation, bool) {
 	if len(rows) == 0 {
 		return Explanation{}, false
 	}
-	e := Explanation{Name: name, What: "key", Doc: rows[0].Doc, Files: usedBy(name)}
+	e := Explanation{Name: name, What: "key", Doc: rows[0].Doc, Files: keyedBy(name)}
 	if len(rows) > 1 {
 		e.Doc = "A key of the scenario format that means something of its own in each place."
+	} else {
+		rows[0].Doc = "" // it is said already
 	}
 	e.Rows = rows
 	return e, true
@@ -107,7 +109,7 @@ func formatKeyNames() []string {
 func explainQuirk(name string) (Explanation, bool) {
 	for _, q := range quirkList() {
 		if q.Name == name {
-			return Explanation{Name: name, What: "quirk", Doc: q.Doc, Files: usedBy(name)}, true
+			return Explanation{Name: name, What: "quirk", Doc: q.Doc, Rows: []Row{{Name: "of", Doc: q.Registry}}, Files: usedBy(name)}, true
 		}
 	}
 	return Explanation{}, false

@@ -14,7 +14,7 @@ import (
 func newExplain(o outside) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain NAME",
-		Short: "say what a fault, key of the format, operation, invariant, era, exit code or scenario is",
+		Short: "say what a fault, key of the format, operation, invariant, era, client, exit code or scenario is",
 		Example: `  pushcheck explain head-lies
   pushcheck explain upload.patch
   pushcheck explain chance
@@ -29,7 +29,7 @@ func newExplain(o outside) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			found, err := scenarios.Explain(args[0])
 			if missing := new(scenarios.NotFoundError); errors.As(err, &missing) {
-				return usage(didYouMean(missing, "explain knows every fault, key, quirk, oddity, operation, invariant, outcome, era, exit code and scenario"),
+				return usage(didYouMean(missing, "explain knows every fault, key, quirk, oddity, operation, invariant, outcome, era, client, exit code and scenario"),
 					"nothing is called %q", args[0])
 			}
 			if err != nil {
@@ -56,13 +56,27 @@ func explain(o outside, e scenarios.Explanation) {
 			if r.Default != "" {
 				kind = strings.TrimSpace(kind + " = " + r.Default)
 			}
-			fmt.Fprintf(table, "  %s\t%s\t%s\n", r.Name, kind, r.Doc)
+			line := "  " + r.Name + "\t" + kind
+			if r.Doc != "" {
+				line += "\t" + r.Doc
+			}
+			fmt.Fprintln(table, line)
 		}
 		table.Flush()
 	}
 	if len(e.Files) > 0 {
-		fmt.Fprintf(o.stdout, "\n  used by %s\n", strings.Join(e.Files, ", "))
+		fmt.Fprintf(o.stdout, "\n  used by %s\n", usedBy(e.Files))
 	}
+}
+
+// shownFiles is how many files explain names.
+const shownFiles = 12
+
+func usedBy(files []string) string {
+	if n := len(files); n > shownFiles+1 {
+		return strings.Join(files[:shownFiles], ", ") + fmt.Sprintf(" and %d more", n-shownFiles)
+	}
+	return strings.Join(files, ", ")
 }
 
 // didYouMean is the hint for a name that stands for nothing.

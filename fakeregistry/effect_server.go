@@ -48,7 +48,7 @@ func (s *strike) fresh(a Access, d time.Duration) bool {
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	at, ok := s.in.written[a.Digest]
+	at, ok := s.in.written.get(a.Digest)
 	return ok && s.in.bench.clock.Now().Before(at.Add(lasting(d)))
 }
 

@@ -68,6 +68,8 @@ type Trigger struct {
 	Every  int     // each nth
 	Chance float64 // 0 < p <= 1; 0 is certainty
 	// Per is the scope of the counts: "run" (""), "connection", "digest", "repository".
+	// A server that has seen more than 4096 of them may count one anew that it has not
+	// seen since; so it does with the streams of Chance, which are by digest.
 	Per string
 	// AfterEvent is an operation, with or without an answer ("upload.put@201"), or
 	// the name of an event or fault ("restart"). Requests before the first of them

@@ -16,9 +16,6 @@ type occasion struct {
 
 // count notes a request that the rule selects. The injector's mu is held.
 func (r *rule) count(q *query) {
-	if r.counts == nil {
-		r.counts = map[occasion]int{}
-	}
 	if list, ok := r.Effect.(anyOf); ok {
 		seen := map[string]bool{}
 		for _, f := range list.fit(q) {
@@ -33,14 +30,24 @@ func (r *rule) count(q *query) {
 }
 
 func (r *rule) countOne(name string, q *query) {
+	if r.counts == nil {
+		r.counts = map[occasion]int{}
+	}
 	r.counts[occasion{name, q.route.Op, ""}]++
 	if d := q.digest(); d != "" {
-		r.counts[occasion{name, q.route.Op, d}]++
+		of := occasion{name, q.route.Op, d}
+		n, _ := r.digests.get(of)
+		r.digests.put(of, n+1)
 	}
 }
 
 // nth is which of its occasion the request is that was counted last. The injector's
 // mu is held.
 func (r *rule) nth(name string, q *query) int {
-	return r.counts[occasion{name, q.route.Op, q.digest()}]
+	of := occasion{name, q.route.Op, q.digest()}
+	if of.digest == "" {
+		return r.counts[of]
+	}
+	n, _ := r.digests.get(of)
+	return n
 }

@@ -20,12 +20,13 @@ type rule struct {
 	removed bool // whether Inject's remove was called
 
 	begun, ended bool // whether after and until were seen
-	tallies      map[string]*tally
-	draws        map[string]uint64 // occurrences by operation and digest
-	counts       map[occasion]int  // requests that it selected, or that a member of any-of did
-	fired        int               // firings that were not taken back
-	notes        map[string]int64  // what the effect remembers
-	texts        map[string]string // likewise
+	tallies      recent[string, *tally]
+	draws        recent[string, uint64] // occurrences by operation and digest
+	counts       map[occasion]int       // requests that it selected, or that a member of any-of did, of any content
+	digests      recent[occasion, int]  // likewise, of one content each
+	fired        int                    // firings that were not taken back
+	notes        recent[string, int64]  // what the effect remembers
+	texts        recent[string, string] // likewise
 }
 
 // A tally counts in one scope of a rule.
@@ -82,14 +83,15 @@ func (r *rule) decide(scope, key string, seed uint64, now time.Time, taken func(
 	if r.removed || r.ended || r.after.some() && !r.begun {
 		return decision{}
 	}
-	t := r.tallies[scope]
+	t, _ := r.tallies.get(scope)
 	if t == nil {
 		t = &tally{}
-		r.tallies[scope] = t
+		r.tallies.put(scope, t)
 	}
 	t.seen++
-	r.draws[key]++
-	d := decision{tally: t, draw: chance(seed, r.index, key, r.draws[key])}
+	drawn, _ := r.draws.get(key)
+	r.draws.put(key, drawn+1)
+	d := decision{tally: t, draw: chance(seed, r.index, key, drawn+1)}
 	if now.Before(t.forced) {
 		d.strike = !taken(d.draw)
 		d.again = true

@@ -24,9 +24,9 @@ type injector struct {
 
 	mu      sync.Mutex // guards the counts of the rules and everything below
 	firings []*firing
-	keep    int                         // how many firings at least are remembered; 0 is all
-	known   int                         // faults so far: the next one's index
-	written map[digest.Digest]time.Time // when a blob was committed last, while a fault wants to know
+	keep    int                              // how many firings at least are remembered; 0 is all
+	known   int                              // faults so far: the next one's index
+	written recent[digest.Digest, time.Time] // when a blob was committed last, while a fault wants to know
 }
 
 // A firing is a Firing under way.
@@ -108,7 +108,7 @@ func newRule(f Fault) (*rule, error) {
 		return nil, errors.New("it has no effect")
 	}
 	r := &rule{
-		Fault: f, tallies: map[string]*tally{}, draws: map[string]uint64{},
+		Fault: f,
 		after: newMoment(f.When.AfterEvent), until: newMoment(f.When.Until),
 	}
 	if p, ok := f.Effect.(placed); ok {
@@ -286,10 +286,7 @@ func (in *injector) remember(r *rule, q *query, did bool) {
 	if _, ok := r.Effect.(remembering); !ok || !did || q.route.Op != wire.OpUploadPut && q.route.Op != wire.OpUploadMount {
 		return
 	}
-	if in.written == nil {
-		in.written = map[digest.Digest]time.Time{}
-	}
-	in.written[q.route.Digest] = in.bench.clock.Now()
+	in.written.put(q.route.Digest, in.bench.clock.Now())
 }
 
 // happen tells the rules of an event, and strikes with those that wait for it.

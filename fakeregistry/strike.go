@@ -138,12 +138,9 @@ func (s *strike) note(key string, change func(*int64)) {
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	n := s.rule.notes[key]
+	n, _ := s.rule.notes.get(key)
 	change(&n)
-	if s.rule.notes == nil {
-		s.rule.notes = map[string]int64{}
-	}
-	s.rule.notes[key] = n
+	s.rule.notes.put(key, n)
 }
 
 // keep keeps a text for the fault, under a key, between requests.
@@ -153,10 +150,7 @@ func (s *strike) keep(key, text string) {
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	if s.rule.texts == nil {
-		s.rule.texts = map[string]string{}
-	}
-	s.rule.texts[key] = text
+	s.rule.texts.put(key, text)
 }
 
 // kept is what was kept under a key; "" when nothing was.
@@ -166,7 +160,8 @@ func (s *strike) kept(key string) string {
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	return s.rule.texts[key]
+	text, _ := s.rule.texts.get(key)
+	return text
 }
 
 // goesOn says that the fault strikes because of persist.

@@ -7,7 +7,7 @@ func triggerDocs() []formatKey {
 		{"times", wholeShape(1, 0), "At most so many times."},
 		{"every", wholeShape(1, 0), "Each so manyth matching request."},
 		{"chance", shape{"more than 0% and at most 100%, such as 15%", scalar(map[string]any{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, matching(`^ *[0-9.]+(e-?[0-9]+)? *%? *$`))}, "How likely it is, drawn from the seed by a stream of the fault's own."},
-		{"per", oneOfShape("run", "connection", "digest", "repository"), "The scope in which nth, times and every count; the run unless given."},
+		{"per", oneOfShape("run", "connection", "digest", "repository"), "The scope in which nth, times and every count; the run unless given. Of connections, digests and repositories the last 4096 at least are remembered: one that comes again after so many others is counted anew."},
 		{"after-event", textShape(), "Only after such an exchange, event or fault: upload.put@201, restart, the name of a fault."},
 		{"until", textShape(), "Only until such an exchange, event or fault."},
 		{"optional", boolShape(), "Whether it need not strike."},

@@ -16,8 +16,8 @@ import (
 	"github.com/pushcheck/pushcheck/pusher"
 )
 
-// BrokenPushers lists a pusher for each standing invariant, in the order of every
-// report.
+// BrokenPushers lists a pusher or several for each standing invariant, in the order of
+// every report.
 func BrokenPushers() []BrokenPusher { return append(liars(), pests()...) }
 
 // whereAt is where a fault of a broken pusher's scenario strikes.
@@ -38,6 +38,13 @@ func liars() []BrokenPusher {
 			Name: "claims-failure", Invariant: "no-half-tag", Doc: "It reports a failure of a push that it has done",
 			mistake: mistake{ending: func(p *ended) {
 				p.result, p.err = &pusher.Result{Via: pusher.V2}, errors.New("it was too late")
+			}},
+		},
+		{
+			Name: "doubts", Invariant: "no-half-tag", Doc: "It looks whether the registry has what it pushed, sees that it has, and reports a failure all the same",
+			scenario: Scenario{Faults: []Fault{{Name: "delay", Where: whereAt("manifest.head"), When: fakeregistry.Trigger{AfterEvent: "manifest.put"}}}},
+			mistake: mistake{ending: func(p *ended) {
+				p.result, p.err = &pusher.Result{Via: pusher.V2}, errors.New("it took too long to look")
 			}},
 		},
 		{
@@ -86,6 +93,14 @@ func pests() []BrokenPusher {
 		{
 			Name: "forgets-session", Invariant: "clean-up", Doc: "It starts an upload and forgets it",
 			mistake: mistake{through: asksFirst(http.MethodPost, "/v2/team/app/blobs/uploads/")},
+		},
+		{
+			Name: "cancels-as-nobody", Invariant: "clean-up", Doc: "It cancels an upload without saying who it is, and leaves it at that",
+			scenario: Scenario{
+				Registries: []Registry{{Kind: KindFake, Auth: "basic", Users: map[string]string{"alice": "s3cret-pw"}}}, Client: Client{Login: &Login{"alice", "s3cret-pw"}},
+				Faults: []Fault{{Name: "respond", Where: whereAt("upload.put"), Args: fakeregistry.Args{"status": int64(403), "error": "DENIED"}}},
+			},
+			mistake: mistake{through: cancellingBare},
 		},
 		{
 			Name: "leaves-file", Invariant: "quiet-end", Doc: "It leaves a file behind that it buffered a layer in",
@@ -189,6 +204,28 @@ func sendingTwice(next http.RoundTripper) http.RoundTripper {
 				return resp, err
 			}
 		}
+	})
+}
+
+// cancellingBare sends the first cancel without credentials, and no other.
+func cancellingBare(next http.RoundTripper) http.RoundTripper {
+	var mu sync.Mutex // guards did
+	did := map[string]bool{}
+	return tripper(func(r *http.Request) (*http.Response, error) {
+		if opOf(r) != wire.OpUploadCancel {
+			return next.RoundTrip(r)
+		}
+		session := wire.ParseRoute(r.Method, r.URL).Session
+		mu.Lock()
+		again := did[session]
+		did[session] = true
+		mu.Unlock()
+		if again {
+			return answerTo(r, http.StatusUnauthorized), nil
+		}
+		bare := r.Clone(r.Context())
+		bare.Header.Del("Authorization")
+		return next.RoundTrip(bare)
 	})
 }
 

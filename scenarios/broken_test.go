@@ -22,7 +22,7 @@ func TestEachInvariantCatchesABrokenPusherThatNoOtherCatches(t *testing.T) {
 			}
 		})
 	}
-	if !slices.Equal(of, InvariantNames()) {
-		t.Errorf("there are broken pushers for %v, want one for each of %v", of, InvariantNames())
+	if !slices.Equal(slices.Compact(of), InvariantNames()) {
+		t.Errorf("there are broken pushers for %v, want one at least for each of %v, in that order", of, InvariantNames())
 	}
 }

@@ -35,7 +35,8 @@ type finding struct {
 func invariants() []invariant {
 	return []invariant{
 		{"truth", "A reported success means that the tag resolves to the image, that every blob is there, and that its bytes match.", truth},
-		{"no-half-tag", "After a failure the tag is as before, unless the registry had done what was asked: then both are legal.", noHalfTag},
+		{"no-half-tag", "After a failure the tag is as before, unless the registry had done what was asked and a fault kept " +
+			"the client from knowing: then both are legal, and the report says ambiguous.", noHalfTag},
 		{"blobs-first", "No manifest is put before all its blobs were confirmed by a HEAD, a mount or a 201.", blobsFirst},
 		{"secrets-stay", "Credentials and tokens go only to the host and realm that they are meant for, never over plaintext " +
 			"after TLS was seen, and never into logs or progress.", secretsStay},
@@ -43,7 +44,8 @@ func invariants() []invariant {
 		{"bounded", "At most 6 requests of an operation for one thing, and few tokens.", bounded},
 		{"patience", "No repeat before Retry-After, no repeat of a final refusal.", patience},
 		{"no-double-count", "The body of an upload is not sent again into a session that may have taken it.", noDoubleCount},
-		{"clean-up", "Upload sessions that the client abandoned are cancelled.", cleanUp},
+		{"clean-up", "Upload sessions that the client abandoned are cancelled. A cancel that was refused or broke off counts, " +
+			"unless the client was asked who it is and did not say.", cleanUp},
 		{"quiet-end", "No request, connection or file outlives the push.", quietEnd},
 		{"progress-tells-truth", "A layer shown as pushed is pushed, a digest shown was taken, and shown bytes never exceed sent ones.", progressTruth},
 		{"fired", "Every declared fault struck, unless it is optional.", nil},

@@ -122,7 +122,7 @@ func noHalfTag(p *seenPush) []finding {
 		if after.same(before) {
 			continue
 		}
-		if f, ok := p.committed(); ok {
+		if f, ok := p.committed(tag, after); ok {
 			found = append(found, finding{note: "ambiguous: " + f + " struck after the registry had taken tag " + tag})
 			continue
 		}
@@ -131,32 +131,41 @@ func noHalfTag(p *seenPush) []finding {
 	return found
 }
 
-// committed names a fault that struck although the registry had done what was
-// asked of it last.
-func (p *seenPush) committed() (string, bool) {
-	taken := p.takenAt()
+// committed names a fault for which the client cannot know whether the registry has
+// taken a tag, which names what is there by now: it struck although the registry had
+// done what was asked last, or it kept from the client, who looked again, what it had.
+// A look that shows the tag, however late, leaves no doubt.
+func (p *seenPush) committed(tag string, there tagState) (string, bool) {
+	taken, shown := p.takenAt(tag, there)
 	for _, f := range p.firings {
-		if look := f.op == wire.OpManifestHead || f.op == wire.OpManifestGet; look && taken > 0 && f.seq > taken {
-			return f.fault, true // the client knows that it was taken, and looks whether that is so
+		if look := f.op == wire.OpManifestHead || f.op == wire.OpManifestGet; look && taken > 0 && f.seq > taken && !shown {
+			return f.fault, true
 		}
 		last := f.op == wire.OpManifestPut || f.op == wire.OpV1TagPut || f.op == wire.OpV1ImagesPut
-		if last && (f.done || strings.HasPrefix(f.fault, "commit-")) {
+		if last && (f.done || strings.HasPrefix(f.fault, "commit-")) && (f.tag == "" || f.tag == tag) {
 			return f.fault, true
 		}
 	}
 	return "", false
 }
 
-// takenAt is the exchange with which the registry took the last manifest; 0 when it
-// took none.
-func (p *seenPush) takenAt() int {
-	taken := 0
+// takenAt is the exchange with which the registry took a tag last, 0 when it did not,
+// and whether the client has seen since that the tag names what it does.
+func (p *seenPush) takenAt(tag string, there tagState) (taken int, shown bool) {
 	for _, e := range p.trace {
-		if e.Route.Op == wire.OpManifestPut && e.Response.Status == http.StatusCreated {
-			taken = e.Seq
+		switch e.Route.Op {
+		case wire.OpManifestPut:
+			if e.Route.Tag == tag && e.Response.Status == http.StatusCreated {
+				taken, shown = e.Seq, false
+			}
+		case wire.OpManifestHead, wire.OpManifestGet:
+			said := digest.Digest(e.Response.Header.Get("Docker-Content-Digest"))
+			shows := said != "" && (said == there.digest || said == there.payload) || e.Response.Body.Digest == there.digest
+			shown = shown || e.Route.Tag == tag && e.Response.Status == http.StatusOK && e.Failure == wire.FailureNone && shows
+		default:
 		}
 	}
-	return taken
+	return taken, shown && taken > 0
 }
 
 // blobsFirst: what a manifest names was confirmed before.

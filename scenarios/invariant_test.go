@@ -92,6 +92,31 @@ func TestInvariants(t *testing.T) {
 			p.firings = []firing{{fault: "commit-lost", op: wire.OpUploadPut, done: true}}
 		}, "tag v1 changed"},
 
+		{"no-half-tag", "the line broke when it looked whether the tag was there", func(p *seenPush) {
+			failed(p)
+			p.after.tags["a/b:v1"] = wholeTag
+			p.trace = tr(ex("manifest.put 201", withTag("v1")), ex("manifest.head reset", withTag("v1")))
+			p.firings = []firing{{fault: "reset", op: wire.OpManifestHead, seq: 2, tag: "v1"}}
+		}, ""},
+		{"no-half-tag", "it looked, and looked again, and saw the tag", func(p *seenPush) {
+			failed(p)
+			p.after.tags["a/b:v1"] = wholeTag
+			p.trace = tr(ex("manifest.put 201", withTag("v1")), ex("manifest.head reset", withTag("v1")),
+				ex("manifest.head 200", withTag("v1"), saying("Docker-Content-Digest", wholeTag.digest.String())))
+			p.firings = []firing{{fault: "reset", op: wire.OpManifestHead, seq: 2, tag: "v1"}}
+		}, "tag v1 changed"},
+		{"no-half-tag", "it looked at another tag", func(p *seenPush) {
+			failed(p)
+			p.after.tags["a/b:v1"] = wholeTag
+			p.trace = tr(ex("manifest.head reset", withTag("v2")), ex("manifest.put 201", withTag("v1")))
+			p.firings = []firing{{fault: "reset", op: wire.OpManifestHead, seq: 1, tag: "v2"}}
+		}, "tag v1 changed"},
+		{"no-half-tag", "the answer to another tag's manifest was lost", func(p *seenPush) {
+			failed(p)
+			p.after.tags["a/b:v1"] = wholeTag
+			p.firings = []firing{{fault: "commit-lost", op: wire.OpManifestPut, done: true, tag: "v2"}}
+		}, "tag v1 changed"},
+
 		{"blobs-first", "every layer was confirmed", func(*seenPush) {}, ""},
 		{"blobs-first", "a mount confirms", func(p *seenPush) {
 			p.trace = tr(ex("upload.mount 201", of(digest1)), ex("blob.head 200", of(digest2)), ex("manifest.put 201", withTag("v1")))
@@ -193,6 +218,21 @@ func TestInvariants(t *testing.T) {
 		{"clean-up", "cancelled", func(p *seenPush) {
 			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel 204", inSession("s")))...), 0
 		}, ""},
+		{"clean-up", "a cancel that was refused", func(p *seenPush) {
+			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel 405", inSession("s")))...), 1
+		}, ""},
+		{"clean-up", "a cancel that broke off", func(p *seenPush) {
+			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel reset", inSession("s")))...), 1
+		}, ""},
+		{"clean-up", "a cancel without a word of who it is", func(p *seenPush) {
+			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel 401", inSession("s")))...), 1
+		}, "1 upload sessions"},
+		{"clean-up", "a cancel that says who it is when it is asked, and is asked again", func(p *seenPush) {
+			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel 401", inSession("s")), ex("upload.cancel 401", inSession("s")))...), 1
+		}, ""},
+		{"clean-up", "a cancel that the client let go of", func(p *seenPush) {
+			p.trace, p.after.uploads = tr(append(upload(digest1, "s")[:2], ex("upload.cancel cancelled", inSession("s")))...), 1
+		}, "1 upload sessions"},
 
 		{"quiet-end", "quiet", func(*seenPush) {}, ""},
 		{"quiet-end", "a request after the end", func(p *seenPush) { p.late = tr(ex("upload.cancel 204")) }, "upload.cancel@204 was sent after the outcome was reported"},

@@ -242,12 +242,17 @@ func noDoubleCount(p *seenPush) []finding {
 // cleanUp: sessions are committed or cancelled.
 func cleanUp(p *seenPush) []finding {
 	var abandoned, cancelled []string
+	asked := map[string]bool{} // sessions whose cancel was answered 401
 	first := 0
 	for _, e := range p.trace {
 		session := sessionOf(e)
 		switch {
 		case session == "":
-		case e.Route.Op == wire.OpUploadCancel && !e.succeeded(): // it tried, and was not let
+		case e.Route.Op == wire.OpUploadCancel && !e.succeeded():
+			if !triedToCancel(e, asked[session]) {
+				asked[session] = asked[session] || e.Response.Status == http.StatusUnauthorized
+				continue
+			}
 			abandoned = slices.DeleteFunc(abandoned, func(s string) bool { return s == session })
 		case !e.succeeded():
 		case e.Route.Op == wire.OpUploadStart, e.Route.Op == wire.OpUploadMount && e.Response.Status == http.StatusAccepted:
@@ -271,6 +276,19 @@ func cleanUp(p *seenPush) []finding {
 		broken: fmt.Sprintf("%d upload sessions were neither committed nor cancelled", len(abandoned)),
 		rules:  rules, seq: first,
 	}}
+}
+
+// triedToCancel reports whether a client whose cancel had no success has done its
+// part. One that is asked who it is has not, unless it was asked before; nor has one
+// that let go of its own request without a fault that held it.
+func triedToCancel(e seen, asked bool) bool {
+	switch {
+	case e.Response.Status == http.StatusUnauthorized:
+		return asked
+	case e.Failure == wire.FailureCancelled:
+		return e.Fault != ""
+	}
+	return true
 }
 
 // quietEnd: nothing goes on after the end.

@@ -272,16 +272,22 @@ func (w *world) join(trace wire.Trace) wire.Trace {
 	return trace
 }
 
-// firings ties what struck to the exchanges of a push.
+// firings ties what struck to the exchanges of a push: each to one that it marked.
 func (w *world) firings(trace []seen) []firing {
 	var list []firing
+	taken := map[firingOf]bool{}
 	for _, h := range w.hosts {
 		for _, f := range h.server.Fired() {
 			at := f.At.Sub(w.beginning())
 			one := firing{fault: f.Fault, op: f.Op, done: f.Done}
 			for _, e := range trace {
-				if f.Link != "" && e.Link == f.Link && (e.Route.Op == f.Op || f.Op == wire.OpConnect || f.Op == wire.OpTLS) {
-					one.seq = e.Seq
+				if f.Link == "" || e.Link != f.Link || e.Route.Op != f.Op && f.Op != wire.OpConnect && f.Op != wire.OpTLS {
+					continue
+				}
+				one.seq, one.tag = e.Seq, e.Route.Tag
+				if key := (firingOf{f.Fault, e.Seq}); e.struckBy(f.Fault) && at >= e.At && at <= e.At+e.Elapsed && !taken[key] {
+					taken[key] = true
+					break
 				}
 			}
 			if one.seq == 0 && (len(trace) == 0 || at < trace[0].At) {
@@ -292,6 +298,15 @@ func (w *world) firings(trace []seen) []firing {
 	}
 	return list
 }
+
+// A firingOf is a fault at an exchange.
+type firingOf struct {
+	fault string
+	seq   int
+}
+
+// struckBy reports whether a fault marked the exchange.
+func (e seen) struckBy(fault string) bool { return slices.Contains(strings.Split(e.Fault, ","), fault) }
 
 // closing is how much real time a connection may take to be closed after the push:
 // net/http does it beside the one who waits for the answer.

@@ -89,6 +89,7 @@ type firing struct {
 	op    wire.Op
 	seq   int  // of the exchange; 0 when it belongs to none
 	done  bool // the registry did what was asked
+	tag   string
 }
 
 // A registryState is what a registry holds at one moment, as its own API shows it.

@@ -21,7 +21,7 @@ var errTaken = os.NewSyscallError("bind", syscall.EADDRINUSE)
 //   - what a client writes is taken when the server reads it and not before: how
 //     much of a body went out is how much the server took;
 //   - what a server writes waits in a buffer, and the client reads all of it before
-//     it hears that the connection broke;
+//     it hears that the connection broke, and nothing before its own write has returned;
 //   - that the server is gone shows to a client in Read and not in Write, which waits
 //     until the connection is closed, as net/http does when it has read of it, or
 //     until GiveUp.
@@ -43,7 +43,7 @@ func newMemConns(client, server *net.TCPAddr) (c, s *memConn) {
 
 // Read implements net.Conn.
 func (c *memConn) Read(p []byte) (int, error) {
-	n, err := c.in.read(p)
+	n, err := c.in.read(p, c.out)
 	return n, c.wrap("read", err)
 }
 
@@ -208,7 +208,10 @@ type memStream struct {
 // go on. mu is held.
 func (s *memStream) stuck() bool { return s.waits && len(s.data) > 0 && len(s.data) >= s.room }
 
-func (s *memStream) read(p []byte) (int, error) {
+// read reads what was written. An answer is not read before the write that it may be an
+// answer to has returned: net/http gives a connection up whose request it believes not
+// to be written, which on a busy machine is a matter of chance.
+func (s *memStream) read(p []byte, other *memStream) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
@@ -219,6 +222,7 @@ func (s *memStream) read(p []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		case len(p) == 0:
 			return 0, nil
+		case other.waits && !other.stuck():
 		case len(s.data) > 0:
 			n := copy(p, s.data)
 			s.data = s.data[n:]
@@ -242,7 +246,10 @@ func (s *memStream) write(p []byte) (int, error) {
 	}
 	if !s.shut {
 		s.data, s.waits = p, true
-		defer func() { s.data, s.waits = nil, false }()
+		defer func() {
+			s.data, s.waits = nil, false
+			s.change.Broadcast()
+		}()
 	}
 	for {
 		done := len(p) - len(s.data)
@@ -269,7 +276,10 @@ func (s *memStream) buffer(p []byte) (int, error) {
 	if s.hasty {
 		room = len(s.data) + len(p)
 	}
-	defer func() { s.waits = false }()
+	defer func() {
+		s.waits = false
+		s.change.Broadcast()
+	}()
 	for done := 0; ; {
 		switch {
 		case s.shut || s.ended != nil:

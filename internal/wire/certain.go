@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/http"
 )
@@ -67,8 +69,11 @@ func (a *attempt) sure(err error) error {
 	if how := classify(err, false); how != FailureReset && how != FailureClosed {
 		return err
 	}
-	if broken := sure.Broken(); broken != nil {
+	switch broken := sure.Broken(); {
+	case broken != nil:
 		return broken
+	case errors.Is(err, net.ErrClosed): // what was read is TLS's word for the end
+		return io.EOF
 	}
 	return err
 }

@@ -2,11 +2,12 @@ package conformance
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/pushcheck/pushcheck/internal/gzips"
 )
 
 // largeChecks look at what is large, or says that it is.
@@ -233,7 +234,8 @@ const bombParts = 1024
 // bomb is a gzip of a GiB of zeros that is a MiB long.
 func (p *Probe) bomb() (blob, error) {
 	var one bytes.Buffer
-	w := gzip.NewWriter(&one)
+	w := gzips.Writer(&one)
+	defer gzips.Return(w)
 	if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 		return blob{}, err
 	}

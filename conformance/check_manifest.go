@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"net/http"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 func manifestChecks() list {
@@ -171,7 +173,7 @@ var man12 = &Check{
 		if err != nil {
 			return err
 		}
-		a, err := p.get(ctx, manifestPath(p.Repository, m.digest.String()), "Accept", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+		a, err := p.get(ctx, manifestPath(p.Repository, m.digest.String()), "Accept", mediatype.Schema1Signed)
 		if err != nil {
 			return err
 		}

@@ -3,13 +3,13 @@ package conformance
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/pushcheck/pushcheck/internal/gzips"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
@@ -135,7 +135,8 @@ func oneFile(content []byte) []byte {
 
 func zipped(plain []byte) []byte {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := gzips.Writer(&b)
+	defer gzips.Return(w)
 	_, _ = w.Write(plain) // a buffer takes all
 	_ = w.Close()
 	return b.Bytes()

@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 // Media types.
 const (
-	typeSchema2     = "application/vnd.docker.distribution.manifest.v2+json"
-	typeList        = "application/vnd.docker.distribution.manifest.list.v2+json"
+	typeSchema2     = mediatype.Schema2
+	typeList        = mediatype.List
 	typeImage       = "application/vnd.oci.image.manifest.v1+json"
 	typeIndex       = "application/vnd.oci.image.index.v1+json"
 	typeImageConfig = "application/vnd.oci.image.config.v1+json"
@@ -88,7 +90,7 @@ func (p *Probe) image(name, mediaType string) (document, []blob) {
 	config, layer := p.config(name), p.blob("layer "+name, 120)
 	configType, layerType := typeImageConfig, typeImageLayer
 	if mediaType == typeSchema2 {
-		configType, layerType = "application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar.gzip"
+		configType, layerType = mediatype.Config, mediatype.Layer
 	}
 	c := config.descriptor(configType)
 	layers := []descriptor{layer.descriptor(layerType)}

@@ -1,7 +1,6 @@
 package fakeregistry
 
 import (
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pushcheck/pushcheck/internal/gzips"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -167,7 +167,8 @@ func zipped(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	s.took(r.Context())
 	a.header.Del("Content-Length")
 	a.header.Set("Content-Encoding", "gzip")
-	out := gzip.NewWriter(w)
+	out := gzips.Writer(w)
+	defer gzips.Return(out)
 	a.replay(zipWriter{w, out})
 	_ = out.Close() // the client may be gone
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 func statusKinds() []Kind {
@@ -238,10 +240,10 @@ func policyKinds() []Kind {
 
 // manifestTypes are the media types of manifests that have a tag.
 var manifestTypes = []string{
-	"application/vnd.docker.distribution.manifest.v1+prettyjws",
-	"application/vnd.docker.distribution.manifest.v1+json",
-	"application/vnd.docker.distribution.manifest.v2+json",
-	"application/vnd.docker.distribution.manifest.list.v2+json",
+	mediatype.Schema1Signed,
+	mediatype.Schema1,
+	mediatype.Schema2,
+	mediatype.List,
 	"application/vnd.oci.image.manifest.v1+json",
 	"application/vnd.oci.image.index.v1+json",
 }

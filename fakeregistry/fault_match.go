@@ -13,6 +13,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -175,12 +176,12 @@ func sameMedia(want string, r *http.Request) bool {
 	}
 	switch want {
 	case "schema1":
-		return strings.HasPrefix(got, "application/vnd.docker.distribution.manifest.v1+") ||
+		return got == mediatype.Schema1 || got == mediatype.Schema1Signed ||
 			got == "" && wire.ParseRoute(r.Method, r.URL).Op == wire.OpManifestPut
 	case "schema2":
-		return got == "application/vnd.docker.distribution.manifest.v2+json"
+		return got == mediatype.Schema2
 	case "list":
-		return got == "application/vnd.docker.distribution.manifest.list.v2+json"
+		return got == mediatype.List
 	case "oci":
 		return got == "application/vnd.oci.image.manifest.v1+json"
 	case "index":

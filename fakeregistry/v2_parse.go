@@ -10,18 +10,19 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/internal/schema1"
 )
 
 // The media types of manifests.
 const (
 	mediaTypeSchema1     = schema1.MediaTypeSigned
-	mediaTypeSchema2     = "application/vnd.docker.distribution.manifest.v2+json"
-	mediaTypeList        = "application/vnd.docker.distribution.manifest.list.v2+json"
+	mediaTypeSchema2     = mediatype.Schema2
+	mediaTypeList        = mediatype.List
 	mediaTypeOCIManifest = ocispec.MediaTypeImageManifest
 	mediaTypeOCIIndex    = ocispec.MediaTypeImageIndex
 
-	mediaTypeForeignLayer = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	mediaTypeForeignLayer = mediatype.ForeignLayer
 )
 
 // A manifest is a manifest that was pushed, taken apart.

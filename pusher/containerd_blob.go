@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 // blob makes sure that the registry has a blob (P-393, P-394).
@@ -47,7 +49,7 @@ func (p *c8dPush) blob(ctx context.Context, b *bestBlob) error {
 
 // alreadyThere is what is told of a blob that the registry has (P-399).
 func alreadyThere(mediaType string) string {
-	if strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.") || strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.") {
+	if strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.") || strings.HasPrefix(mediaType, mediatype.LayerPrefix) {
 		return "Layer already exists"
 	}
 	return "Already exists"

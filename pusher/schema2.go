@@ -3,15 +3,16 @@ package pusher
 import (
 	"encoding/json"
 
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
 
 // The media types of schema 2 (P-371), and of schema 1 where it is named (P-377).
 const (
-	mediaSchema2 = "application/vnd.docker.distribution.manifest.v2+json"
-	mediaConfig  = "application/vnd.docker.container.image.v1+json"
-	mediaLayer   = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-	mediaSigned  = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+	mediaSchema2 = mediatype.Schema2
+	mediaConfig  = mediatype.Config
+	mediaLayer   = mediatype.Layer
+	mediaSigned  = mediatype.Schema1Signed
 )
 
 // A descriptor is how schema 2 writes one; the order of the fields is that of the

@@ -16,13 +16,15 @@ import (
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 // Media types of docker's own manifests, for images that are to be pushed so.
 const (
-	mediaDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
-	mediaDockerConfig   = "application/vnd.docker.container.image.v1+json"
-	mediaDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+	mediaDockerManifest = mediatype.Schema2
+	mediaDockerConfig   = mediatype.Config
+	mediaDockerLayer    = mediatype.Layer
 )
 
 // A layoutWriter writes the scenario's image as an OCI image layout (image-spec

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
@@ -132,11 +133,11 @@ func (m matcher) media(want string, e seen) string {
 // where the type says nothing: docker 1.8 sends none (P-222).
 func mediaFormat(header, body string) string {
 	switch t, _, _ := strings.Cut(header, ";"); strings.TrimSpace(t) {
-	case "application/vnd.docker.distribution.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws":
+	case mediatype.Schema1, mediatype.Schema1Signed:
 		return "schema1"
-	case "application/vnd.docker.distribution.manifest.v2+json":
+	case mediatype.Schema2:
 		return "schema2"
-	case "application/vnd.docker.distribution.manifest.list.v2+json":
+	case mediatype.List:
 		return "list"
 	case "application/vnd.oci.image.manifest.v1+json":
 		return "oci"

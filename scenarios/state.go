@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/internal/schema1"
 )
 
@@ -70,7 +71,7 @@ func (i inspector) ask(ctx context.Context, method, path string, sink io.Writer)
 
 var manifestTypes = []string{
 	schema1.MediaTypeSigned, schema1.MediaType,
-	"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+	mediatype.Schema2, mediatype.List,
 	"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
 }
 

@@ -23,33 +23,34 @@ var arrows = map[string][]string{
 	"internal/golden":      {},
 	"internal/gzips":       {},
 	"internal/errcode":     {},
-	"internal/schema1":     {},
+	"internal/mediatype":   {},
+	"internal/schema1":     {"internal/mediatype"},
 	"internal/tarsum":      {},
 	"internal/recording":   {},
 	"internal/wire":        {"internal/clock"},
 	"internal/report":      {"internal/wire"},
-	"internal/report/page": {"internal/report", "internal/wire"},
+	"internal/report/page": {"internal/gzips", "internal/report", "internal/wire"},
 
-	"pusher/image":    {"internal/gzips"},
+	"pusher/image":    {"internal/mediatype", "internal/gzips"},
 	"pusher/metadata": {},
-	"pusher":          {"internal/gzips", "pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
+	"pusher":          {"internal/mediatype", "internal/gzips", "pusher/image", "pusher/metadata", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
 	"pusher/engine":   {"pusher", "pusher/image", "internal/clock"},
 
-	"fakeregistry":              {"internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
-	"fakeregistry/distregistry": {"fakeregistry", "internal/schema1", "internal/wire", "internal/clock"},
+	"fakeregistry":              {"internal/mediatype", "internal/gzips", "internal/errcode", "internal/schema1", "internal/tarsum", "internal/wire", "internal/clock"},
+	"fakeregistry/distregistry": {"internal/mediatype", "fakeregistry", "internal/schema1", "internal/wire", "internal/clock"},
 
 	"scenarios/clients": {},
 	"scenarios/library": {},
 	"scenarios": {
-		"internal/gzips", "scenarios/clients", "scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
+		"internal/mediatype", "internal/gzips", "scenarios/clients", "scenarios/library", "fakeregistry", "fakeregistry/distregistry", "pusher", "pusher/image", "pusher/metadata",
 		"internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock",
 	},
 	"scenarios/scenariotest": {"scenarios", "internal/report", "internal/wire", "internal/clock"},
-	"scenarios/replay":       {"pusher", "pusher/image", "pusher/metadata", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
+	"scenarios/replay":       {"internal/gzips", "pusher", "pusher/image", "pusher/metadata", "internal/recording", "internal/schema1", "internal/wire", "internal/clock"},
 
 	"scenarios/record": {"internal/recording"},
 
-	"conformance":                 {"pusher", "pusher/image", "fakeregistry", "internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock"},
+	"conformance":                 {"internal/mediatype", "internal/gzips", "pusher", "pusher/image", "fakeregistry", "internal/report", "internal/report/page", "internal/schema1", "internal/wire", "internal/clock"},
 	"conformance/conformancetest": {"conformance"},
 
 	"cmd/pushcheck":        {"conformance", "scenarios", "scenarios/record", "scenarios/replay", "pusher", "pusher/engine", "pusher/image", "pusher/metadata", "internal/recording", "internal/report", "internal/report/page", "internal/wire", "internal/clock"},

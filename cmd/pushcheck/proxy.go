@@ -67,7 +67,7 @@ func (f proxyFlags) serve(ctx context.Context, o outside) error {
 
 // scene is what to serve: the faults of a file in front of the registry.
 func (f proxyFlags) scene(o outside) (*scenarios.Scenario, error) {
-	s, err := serveFlags{scenario: f.scenario}.load(o)
+	s, err := serveFlags{scenario: f.scenario}.load("proxy", o)
 	if err != nil {
 		return nil, err
 	}

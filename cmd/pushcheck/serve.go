@@ -111,8 +111,8 @@ func (f serveFlags) attend(ctx context.Context, s *scenarios.Scenario, most scen
 	return served, log, nil
 }
 
-// load reads the scenario that is named; without one it is empty.
-func (f serveFlags) load(o outside) (*scenarios.Scenario, error) {
+// load reads the scenario that is named, for a command; without one it is empty.
+func (f serveFlags) load(command string, o outside) (*scenarios.Scenario, error) {
 	s := &scenarios.Scenario{ID: "serve", Title: "serve"}
 	if f.scenario != "" {
 		loader := scenarios.Loader{Files: scenarios.Dir(""), Env: o.env}
@@ -125,7 +125,7 @@ func (f serveFlags) load(o outside) (*scenarios.Scenario, error) {
 			for _, one := range list {
 				ids = append(ids, one.ID)
 			}
-			return nil, usage("choose one of "+strings.Join(ids, ", "), "--scenario %s is %s; serve takes one", f.scenario, plural(len(list), "scenario"))
+			return nil, usage("choose one of "+strings.Join(ids, ", "), "--scenario %s is %s; %s takes one", f.scenario, plural(len(list), "scenario"), command)
 		}
 		s = list[0]
 	}
@@ -134,7 +134,7 @@ func (f serveFlags) load(o outside) (*scenarios.Scenario, error) {
 
 // scene is the scenario to serve: one from a file, with what the flags change.
 func (f serveFlags) scene(ctx context.Context, o outside) (*scenarios.Scenario, error) {
-	s, err := f.load(o)
+	s, err := f.load("serve", o)
 	if err != nil {
 		return nil, err
 	}

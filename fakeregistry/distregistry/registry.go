@@ -32,6 +32,7 @@ import (
 	"github.com/distribution/distribution/v3/registry/handlers"
 
 	"github.com/pushcheck/pushcheck/fakeregistry"
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 	"github.com/pushcheck/pushcheck/internal/schema1"
 	"github.com/pushcheck/pushcheck/internal/wire"
 )
@@ -152,7 +153,7 @@ func formatOf(contentType string) fakeregistry.Format {
 		return fakeregistry.Schema1
 	case err != nil:
 		return ""
-	case strings.HasPrefix(mediaType, "application/vnd.docker.distribution.manifest."):
+	case strings.HasPrefix(mediaType, mediatype.Manifest):
 		return fakeregistry.Schema2
 	case strings.HasPrefix(mediaType, "application/vnd.oci.image."):
 		return fakeregistry.OCI

@@ -12,13 +12,15 @@ import (
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 // The media types of schema 1. Docker 1.8 sends none at all (P-222); registries
 // take a manifest without one for schema 1 (P-306).
 const (
-	MediaType       = "application/vnd.docker.distribution.manifest.v1+json"
-	MediaTypeSigned = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+	MediaType       = mediatype.Schema1
+	MediaTypeSigned = mediatype.Schema1Signed
 )
 
 // signatureKey is where a signed document keeps its signatures.

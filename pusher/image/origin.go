@@ -7,20 +7,22 @@ import (
 	"io/fs"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pushcheck/pushcheck/internal/mediatype"
 )
 
 // Media types of what images are made of.
 const (
-	mediaDockerIndex    = "application/vnd.docker.distribution.manifest.list.v2+json"
-	mediaDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
-	mediaDockerConfig   = "application/vnd.docker.container.image.v1+json"
-	mediaDockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+	mediaDockerIndex    = mediatype.List
+	mediaDockerManifest = mediatype.Schema2
+	mediaDockerConfig   = mediatype.Config
+	mediaDockerLayer    = mediatype.Layer
 	mediaOCIIndex       = "application/vnd.oci.image.index.v1+json"
 	mediaOCIArtifact    = "application/vnd.oci.artifact.manifest.v1+json" // drafted for image-spec 1.1, and dropped
 	mediaOCIManifest    = "application/vnd.oci.image.manifest.v1+json"
 	mediaOCIConfig      = "application/vnd.oci.image.config.v1+json"
 	mediaOCILayer       = "application/vnd.oci.image.layer.v1.tar"
-	mediaDockerForeign  = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	mediaDockerForeign  = mediatype.ForeignLayer
 	mediaOCIForeign     = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 )
 

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/gzips"
 	"github.com/pushcheck/pushcheck/internal/recording"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
@@ -297,7 +297,8 @@ func (st *stage) measure(l *layerOfImage) error {
 		defer tar.Close() //nolint:errcheck // read only
 		sum := digest.SHA256.Digester()
 		var n counter
-		zip := gzip.NewWriter(io.MultiWriter(sum.Hash(), &n))
+		zip := gzips.Writer(io.MultiWriter(sum.Hash(), &n))
+		defer gzips.Return(zip)
 		if _, err := io.Copy(zip, tar); err != nil {
 			return err
 		}

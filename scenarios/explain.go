@@ -103,10 +103,20 @@ func explainFault(name string) (Explanation, bool) {
 	return e, true
 }
 
-func formatDefault(v any) string {
-	switch v := v.(type) {
+// formatDefault is what a parameter is unless it is given, as a file may say it; ""
+// for none.
+func formatDefault(p fakeregistry.Param) string {
+	switch v := p.Default.(type) {
 	case nil:
 		return ""
+	case int64:
+		if p.Type == fakeregistry.ParamSize {
+			return formatSize(v)
+		}
+		if p.Type == fakeregistry.ParamRate {
+			return formatSize(v) + "/s"
+		}
+		return strconv.FormatInt(v, 10)
 	case time.Duration:
 		if v < 0 {
 			return "∞"
@@ -117,7 +127,7 @@ func formatDefault(v any) string {
 	case string:
 		return v
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprint(p.Default)
 }
 
 func explainOp(name string) (Explanation, bool) {

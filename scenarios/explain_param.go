@@ -23,7 +23,7 @@ func explainParam(name string) (Explanation, bool) {
 
 // paramRow says what a parameter of a fault takes.
 func paramRow(p fakeregistry.Param) Row {
-	row := Row{Name: p.Name, Type: p.Takes(), Default: formatDefault(p.Default), Doc: p.Doc}
+	row := Row{Name: p.Name, Type: p.Takes(), Default: formatDefault(p), Doc: p.Doc}
 	if len(p.Values) > 0 && p.Type == fakeregistry.ParamEnum {
 		row.Type = strings.Join(p.Values, ", ")
 	}

@@ -88,7 +88,7 @@ registry of somebody else's the first two exist.
 		}
 		b.WriteString("\n| parameter | takes | unless given | means |\n|---|---|---|---|\n")
 		for _, p := range k.Params {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, cell(paramShape(p).text), cell(formatDefault(p.Default)), cell(p.Doc))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, cell(paramShape(p).text), cell(formatDefault(p)), cell(p.Doc))
 		}
 	}
 	return b.String()

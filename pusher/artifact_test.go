@@ -1,7 +1,6 @@
 package pusher_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/internal/tartest"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
@@ -53,25 +53,17 @@ func layoutInPlace(t *testing.T, files map[string]string) (*image.Store, []image
 // layoutInATar loads a layout out of a tar.
 func layoutInATar(t *testing.T, files map[string]string) (*image.Store, []image.Loaded) {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
+	var list []string
 	for name, body := range files {
-		if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(body))}), second(w.Write([]byte(body)))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		list = append(list, name, body)
 	}
 	store := image.InMemory()
-	loaded, err := store.LoadFrom(t.Context(), &b)
+	loaded, err := store.LoadFrom(t.Context(), bytes.NewReader(tartest.Files(t, list...)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return store, loaded
 }
-
-func second(_ int, err error) error { return err }
 
 // TestReferringArtifact: what is no image goes out of a layout as it is, whichever form
 // that has, and into the list of its subject's referrers with its own type.

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -17,6 +15,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pushcheck/pushcheck/internal/tartest"
 )
 
 // A layoutDir is an OCI layout that a test writes.
@@ -46,17 +46,8 @@ func (l layoutDir) json(mediaType string, v any) object {
 // layer is a layer of one file, and its diff ID.
 func (l layoutDir) layer(content string) (object, digest.Digest) {
 	l.t.Helper()
-	var plain, packed bytes.Buffer
-	w := tar.NewWriter(&plain)
-	require.NoError(l.t, w.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: int64(len(content)), Typeflag: tar.TypeReg}))
-	_, err := w.Write([]byte(content))
-	require.NoError(l.t, err)
-	require.NoError(l.t, w.Close())
-	z := gzip.NewWriter(&packed)
-	_, err = z.Write(plain.Bytes())
-	require.NoError(l.t, err)
-	require.NoError(l.t, z.Close())
-	return l.blob("application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes()), digest.FromBytes(plain.Bytes())
+	plain := tartest.Files(l.t, "file", content)
+	return l.blob("application/vnd.oci.image.layer.v1.tar+gzip", tartest.Gzip(l.t, plain)), digest.FromBytes(plain)
 }
 
 const (

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -28,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pushcheck/pushcheck/internal/golden"
+	"github.com/pushcheck/pushcheck/internal/tartest"
 	"github.com/pushcheck/pushcheck/pusher"
 )
 
@@ -209,14 +209,9 @@ func writeMatrixImage(t *testing.T) *matrixImage {
 	var diffIDs []string
 	var history []map[string]any
 	for n, content := range []string{"base\n", strings.Repeat("a layer of some size, ", 20_000), "top\n"} {
-		plain := tarOf(t, fmt.Sprintf("file%d", n), content)
-		var packed bytes.Buffer
-		zip := gzip.NewWriter(&packed)
-		_, err := zip.Write(plain)
-		require.NoError(t, err)
-		require.NoError(t, zip.Close())
+		plain := tartest.Files(t, fmt.Sprintf("file%d", n), content)
 		i.tars = append(i.tars, plain)
-		layers = append(layers, write("application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes()))
+		layers = append(layers, write("application/vnd.oci.image.layer.v1.tar+gzip", tartest.Gzip(t, plain)))
 		diffIDs = append(diffIDs, fmt.Sprintf("sha256:%x", sha256.Sum256(plain)))
 		history = append(history, map[string]any{"created": "2026-01-01T00:00:00Z", "created_by": fmt.Sprint("COPY file", n)})
 	}
@@ -233,17 +228,6 @@ func writeMatrixImage(t *testing.T) *matrixImage {
 	require.NoError(t, os.WriteFile(filepath.Join(i.layout, "index.json"), encode(map[string]any{"schemaVersion": 2, "manifests": []descriptor{top}}), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(i.layout, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 	return i
-}
-
-func tarOf(t *testing.T, name, content string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
-	_, err := io.WriteString(w, content)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	return b.Bytes()
 }
 
 // matrixPage is docs/eras-registries.md.

@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"internal/clock":       {},
 	"internal/golden":      {},
 	"internal/gzips":       {},
+	"internal/tartest":     {"internal/gzips"},
 	"internal/errcode":     {},
 	"internal/mediatype":   {},
 	"internal/schema1":     {"internal/mediatype"},

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -164,15 +162,3 @@ func gated(t *testing.T) (host string, arrived chan string, open chan struct{}) 
 }
 
 // tarOf is a tar with one file.
-func tarOf(t *testing.T, namesAndBodies ...string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for pair := range slices.Chunk(namesAndBodies, 2) {
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: pair[0], Mode: 0o644, Size: int64(len(pair[1]))}))
-		_, err := io.WriteString(w, pair[1])
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
-	return b.Bytes()
-}

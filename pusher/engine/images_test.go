@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
 	"maps"
 	"net/url"
@@ -14,19 +13,17 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pushcheck/pushcheck/internal/tartest"
 )
 
 // Loading says nothing to an old client, and names what came to a newer one;
 // archives may be compressed.
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write(archive(t))
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
+	packed := tartest.Gzip(t, archive(t))
 	b := start(t, nil)
-	a := b.do("POST", "/v1.20/images/load", bytes.NewReader(packed.Bytes()))
+	a := b.do("POST", "/v1.20/images/load", bytes.NewReader(packed))
 	assert.Equal(t, 200, a.status)
 	assert.Empty(t, a.body)
 	a = b.do("POST", "/images/load", bytes.NewReader(archive(t)))
@@ -36,7 +33,7 @@ func TestLoad(t *testing.T) {
 	}
 	assert.Equal(t, []string{"lib/app"}, b.store.Repositories())
 
-	for name, body := range map[string]string{"half": string(archive(t)[:100_000]), "text": "hello", "half a gzip": packed.String()[:3000]} {
+	for name, body := range map[string]string{"half": string(archive(t)[:100_000]), "text": "hello", "half a gzip": string(packed[:3000])} {
 		b := start(t, nil)
 		a := b.do("POST", "/images/load", strings.NewReader(body))
 		assert.Equal(t, 500, a.status, name)
@@ -224,18 +221,15 @@ func (b *bench) contents() map[string]string {
 // An import makes an image of one layer of a tar, plain or compressed.
 func TestImport(t *testing.T) {
 	t.Parallel()
-	plain := tarOf(t, "hello", "world")
-	var packed, zstdPacked bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write(plain)
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
+	plain := tartest.Files(t, "hello", "world")
+	packed := tartest.Gzip(t, plain)
+	var zstdPacked bytes.Buffer
 	zw, err := zstd.NewWriter(&zstdPacked)
 	require.NoError(t, err)
 	_, err = zw.Write(plain)
 	require.NoError(t, err)
 	require.NoError(t, zw.Close())
-	for name, body := range map[string][]byte{"plain": plain, "gzip": packed.Bytes(), "zstd": zstdPacked.Bytes()} {
+	for name, body := range map[string][]byte{"plain": plain, "gzip": packed, "zstd": zstdPacked.Bytes()} {
 		b := start(t, nil)
 		a := b.do("POST", "/images/create?fromSrc=-&repo=base&tag=v1&message="+url.QueryEscape("by hand"), bytes.NewReader(body))
 		require.Equal(t, 200, a.status, a.body)
@@ -257,7 +251,7 @@ func TestImport(t *testing.T) {
 		"the body is not a tar, or is cut short": "hello, this is no tar, and long enough to be none at all" + strings.Repeat(".", 600),
 		"unexpected EOF":                         string(plain[:514]),
 		"compressed with xz; unpack it":          "\xfd7zXZ\x00.....",
-		"flate: corrupt input":                   packed.String()[:12] + "xxxxxxxxxxxxxxxxxxxxxxxx",
+		"flate: corrupt input":                   string(packed[:12]) + "xxxxxxxxxxxxxxxxxxxxxxxx",
 	} {
 		a := b.do("POST", "/images/create?fromSrc=-&repo=base", strings.NewReader(body))
 		assert.Equal(t, 400, a.status, a.body)

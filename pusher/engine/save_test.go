@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pushcheck/pushcheck/internal/tartest"
 	"github.com/pushcheck/pushcheck/pusher"
 	"github.com/pushcheck/pushcheck/pusher/image"
 )
@@ -199,7 +200,7 @@ func TestSaveArtifact(t *testing.T) {
 		"annotations": map[string]string{"io.containerd.image.name": "docker.io/lib/sbom:v1"},
 	}}})
 	require.NoError(t, err)
-	layout := tarOf(t, blob(artifact), artifact, blob("{}"), "{}", "index.json", string(index))
+	layout := tartest.Files(t, blob(artifact), artifact, blob("{}"), "{}", "index.json", string(index))
 	require.Contains(t, b.do("POST", "/images/load", strings.NewReader(string(layout))).body, "Loaded image: lib/sbom:v1")
 	saved := b.do("GET", "/images/lib/sbom:v1/get", nil)
 	files := untar(t, saved.body)
@@ -228,7 +229,7 @@ func TestSaveAbsentLayer(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		list = append(list, name, files[name])
 	}
-	require.Equal(t, 200, b.do("POST", "/images/load", strings.NewReader(string(tarOf(t, list...)))).status)
+	require.Equal(t, 200, b.do("POST", "/images/load", strings.NewReader(string(tartest.Files(t, list...)))).status)
 	a := b.do("GET", "/images/lib/app:v1/get", nil)
 	assert.Equal(t, 500, a.status)
 	assert.Contains(t, a.body, "lives at https://layers.example/linux/amd64/layer1 and is not here, so docker-28 cannot save it; an engine of era containerd saves the image without it")

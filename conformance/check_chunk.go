@@ -213,31 +213,35 @@ var chunk10 = &Check{
 	Doc:   "an upload is closed by a PUT with the last chunk, and by one without, with a Location from which the blob can be pulled",
 	Hurts: "docker, whose closing PUT is empty; clients that send the last chunk in it",
 	Run: func(ctx context.Context, p *Probe) error {
-		for chunks := 1; chunks <= 2; chunks++ {
-			for _, lastInPut := range []bool{false, true} {
-				if err := p.closes(ctx, chunks, lastInPut); err != nil {
-					return err
-				}
+		for _, c := range []ending{{1, 50, false}, {1, 50, true}, {2, 50, false}, {2, 1, true}, {1, 100_000, true}} {
+			if err := p.closes(ctx, c); err != nil {
+				return err
 			}
 		}
 		return nil
 	},
 }
 
-// closes sends some chunks, the rest in one more or in the closing PUT, and reads the
-// blob back from where the answer says.
-func (p *Probe) closes(ctx context.Context, chunks int, lastInPut bool) error {
+// An ending is how an upload ends: after some chunks, with the rest in the PUT or in
+// one chunk more.
+type ending struct {
+	chunks, rest int // how many, and in bytes
+	inPut        bool
+}
+
+// closes ends an upload so, and reads the blob back from where the answer says.
+func (p *Probe) closes(ctx context.Context, c ending) error {
 	s, err := p.start(ctx, p.Repository)
 	if err != nil {
 		return err
 	}
 	defer s.cancel(ctx)
 	size := s.chunkSize()
-	b := p.blob(fmt.Sprint("closing ", chunks, lastInPut), chunks*size+50)
-	last := b.data[chunks*size:]
-	for i := range chunks {
+	b := p.blob(fmt.Sprint("closing ", c), c.chunks*size+c.rest)
+	last := b.data[c.chunks*size:]
+	for i := range c.chunks {
 		part := b.data[i*size : (i+1)*size]
-		if i == chunks-1 && !lastInPut {
+		if i == c.chunks-1 && !c.inPut {
 			part, last = b.data[i*size:], nil
 		}
 		a, err := s.chunk(ctx, part)
@@ -250,7 +254,7 @@ func (p *Probe) closes(ctx context.Context, chunks int, lastInPut bool) error {
 		}
 	}
 	var headers []string
-	if lastInPut {
+	if c.inPut {
 		headers = []string{"Content-Range", span(s.size, len(b.data))}
 	}
 	a, err := s.put(ctx, b.digest, last, headers...)
@@ -332,22 +336,25 @@ var chunk18 = &Check{
 
 var chunk19 = &Check{
 	ID: "chunk-19", Level: May, Spec: "chunked upload", Requires: list{mono02}, Uses: list{mono03},
-	Doc:   "PATCH without Content-Range, in a stream, is taken, and an empty PUT closes it",
+	Doc:   "PATCH without Content-Range, with a length or without, is taken, and an empty PUT closes it",
 	Hurts: "docker: it is how it uploads every layer",
 	Run: func(ctx context.Context, p *Probe) error {
-		return first(p.streams(ctx, 3000), p.streams(ctx, 1_500_000))
+		return first(p.streams(ctx, 3000, true), p.streams(ctx, 1_500_000, true), p.streams(ctx, 2000, false))
 	},
 }
 
-// streams pushes a blob by one PATCH of which nothing says how long it is.
-func (p *Probe) streams(ctx context.Context, size int) error {
+// streams pushes a blob by one PATCH without a Content-Range, of which nothing says how
+// long it is, or only its Content-Length.
+func (p *Probe) streams(ctx context.Context, size int, endless bool) error {
 	s, err := p.start(ctx, p.Repository)
 	if err != nil {
 		return err
 	}
 	defer s.cancel(ctx)
-	b := p.blob(fmt.Sprint("stream ", size), size)
-	a, err := s.patch(ctx, b.data, "")
+	b := p.blob(fmt.Sprint("stream ", size, endless), size)
+	a, err := s.send(ctx, request{
+		method: http.MethodPatch, url: s.location, body: b.data, stream: endless, header: header("Content-Type", "application/octet-stream"),
+	})
 	if err != nil {
 		return err
 	}
@@ -359,7 +366,7 @@ func (p *Probe) streams(ctx context.Context, size int) error {
 			return err
 		}
 	}
-	return s.closed(ctx, b, nil)
+	return of("mono-03", s.closed(ctx, b, nil)) // what was taken is there, however it came
 }
 
 var chunk23 = &Check{

@@ -92,8 +92,8 @@ var man30 = &Check{
 
 var man31 = &Check{
 	ID: "man-31", Level: Should, Silent: true, Spec: "pushing manifests", Requires: list{man04}, Uses: list{mono03},
-	Doc:   "images with zstd and with uncompressed layers are taken, and attestations as parts of an index",
-	Hurts: "docker buildx, whose every build has an attestation, and users of zstd: Quay refuses what is not on its list",
+	Doc:   "images with zstd and with uncompressed layers are taken, attestations as parts of an index, and layers of types that nobody knows",
+	Hurts: "docker buildx, whose every build has an attestation, users of zstd, and helm: Quay refuses what is not on its list",
 	Run: func(ctx context.Context, p *Probe) error {
 		doc, blobs := p.image("image", typeImage)
 		if err := p.push(ctx, p.Repository, blobs...); err != nil {
@@ -102,9 +102,13 @@ var man31 = &Check{
 		const layer = "application/vnd.oci.image.layer.v1.tar"
 		doc.Layers = &[]descriptor{blobs[1].descriptor(layer + "+zstd"), blobs[1].descriptor(layer)}
 		image := doc.manifest()
+		chart := doc
+		config := *doc.Config
+		config.MediaType = "application/vnd.example.config.v1+json"
+		chart.Config, chart.Layers = &config, &[]descriptor{blobs[1].descriptor("application/vnd.example.content.v1.tar+gzip")}
 		doc.Layers = &[]descriptor{blobs[1].descriptor("application/vnd.in-toto+json")}
 		attestation := doc.manifest()
-		for _, m := range []manifest{image, attestation} {
+		for _, m := range []manifest{image, attestation, chart.manifest()} {
 			a, err := p.putManifest(ctx, p.Repository, m.digest.String(), m)
 			if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 				return err

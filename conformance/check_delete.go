@@ -220,7 +220,13 @@ var del07 = &Check{
 				return err
 			}
 		}
-		return nil
+		if _, err := p.remove(ctx, manifestPath(p.Repository, "two")); err != nil {
+			return err
+		}
+		if a, err = p.getManifest(ctx, p.Repository, m.digest.String()); err == nil { // it may be collected, as what has no tag
+			p.note("deletion of an image's last tag", map[bool]string{true: "the image stays", false: "the image goes"}[a.status == http.StatusOK])
+		}
+		return err
 	},
 }
 
@@ -265,19 +271,34 @@ var del08 = &Check{
 }
 
 var del09 = &Check{
-	ID: "del-09", Level: Must, Silent: true, Spec: "isolation", Requires: list{del03},
-	Doc:   "a blob that is deleted in one repository stays in another",
+	ID: "del-09", Level: Must, Silent: true, Spec: "isolation", Requires: list{del03}, Uses: list{mono03, man03},
+	Doc:   "a blob, a manifest or a tag that is deleted in one repository stays in another",
 	Hurts: "users of a shared registry: one deletes the images of others",
-	Run: withBlob(70, func(ctx context.Context, p *Probe, b blob) error {
-		if err := p.push(ctx, p.Other, b); err != nil {
-			return err
+	Run: func(ctx context.Context, p *Probe) error {
+		b := p.blob("layer image", 120)
+		var m manifest
+		for _, repository := range []string{p.Repository, p.Other} {
+			var err error
+			if m, err = p.stored(ctx, repository, "image", "tag", "other"); err != nil {
+				return err
+			}
 		}
 		a, err := p.remove(ctx, blobPath(p.Other, b.digest))
 		if err = of("del-03", first(err, a.wantIf(err, http.StatusAccepted))); err != nil {
 			return err
 		}
+		for _, reference := range []string{"tag", m.digest.String()} {
+			if _, err := p.remove(ctx, manifestPath(p.Other, reference)); err != nil { // what it says is del-01's and del-02's business
+				return err
+			}
+		}
+		for _, reference := range []string{"tag", "other", m.digest.String()} {
+			if err := p.gives(ctx, reference, m); err != nil {
+				return err
+			}
+		}
 		return p.readable(ctx, blobPath(p.Repository, b.digest), b)
-	}),
+	},
 }
 
 var del12 = &Check{

@@ -20,10 +20,22 @@ var dig01 = &Check{
 		if err != nil {
 			return err
 		}
-		for _, row := range []struct {
+		blobs := []blob{b}
+		if p.given == nil {
+			blobs = append(blobs, p.blob("large", 150_000))
+			if err := p.push(ctx, p.Repository, blobs[1]); err != nil {
+				return err
+			}
+		}
+		type row struct {
 			path   string
 			digest digest.Digest
-		}{{manifestPath(p.Repository, reference), m.digest}, {manifestPath(p.Repository, m.digest.String()), m.digest}, {blobPath(p.Repository, b.digest), b.digest}} {
+		}
+		rows := []row{{manifestPath(p.Repository, reference), m.digest}, {manifestPath(p.Repository, m.digest.String()), m.digest}}
+		for _, b := range blobs {
+			rows = append(rows, row{blobPath(p.Repository, b.digest), b.digest})
+		}
+		for _, row := range rows {
 			for _, ask := range []func(context.Context, string, ...string) (*answer, error){p.head, p.get} {
 				a, err := ask(ctx, row.path, "Accept", acceptAll)
 				if err != nil {
@@ -180,7 +192,7 @@ var dig04 = &Check{
 	Doc:   "a blob that has another digest than was said is not there, under either",
 	Hurts: "everybody who pulls: a layer is not what its digest says",
 	Run: func(ctx context.Context, p *Probe) error {
-		for _, l := range p.liars() {
+		for _, l := range append(p.liars(), liar{named: p.in512("named in sha512"), sent: p.blob("sent in sha512", 200)}) {
 			if _, err := p.lie(ctx, l); err != nil {
 				return err
 			}

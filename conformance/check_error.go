@@ -191,11 +191,15 @@ var err10 = &Check{
 	Doc:   "a method that a place does not have is answered 405, and a place that there is not 404",
 	Hurts: "clients that find out what a registry can do",
 	Run: func(ctx context.Context, p *Probe) error {
-		a, err := p.send(ctx, request{method: http.MethodPost, url: manifestPath(p.Repository, "tag"), body: []byte{}})
-		if err = first(err, a.wantIf(err, http.StatusMethodNotAllowed, http.StatusNotFound)); err != nil {
-			return err
+		for _, r := range []request{
+			{method: http.MethodPost, url: manifestPath(p.Repository, "tag"), body: []byte{}}, {method: http.MethodDelete, url: tagsPath(p.Repository, "")},
+		} {
+			a, err := p.send(ctx, r)
+			if err = first(err, a.wantIf(err, http.StatusMethodNotAllowed, http.StatusNotFound)); err != nil {
+				return err
+			}
 		}
-		a, err = p.get(ctx, "/v2/"+p.Repository+"/nothing/here")
+		a, err := p.get(ctx, "/v2/"+p.Repository+"/nothing/here")
 		return first(err, a.wantIf(err, http.StatusNotFound))
 	},
 }

@@ -16,7 +16,12 @@ func pushPull(mediaType string) func(context.Context, *Probe) error {
 		if err := p.push(ctx, p.Repository, append(blobs, more...)...); err != nil {
 			return err
 		}
-		for i, m := range []manifest{doc.manifest(), large.manifest()} {
+		documents := []manifest{doc.manifest(), large.manifest()}
+		if mediaType == typeImage { // of which the specification says that it should have the field, and old ones have none
+			doc.MediaType = ""
+			documents = append(documents, rawManifest(mediaType, doc.manifest().data))
+		}
+		for i, m := range documents {
 			for _, reference := range []string{fmt.Sprint("tag", i), m.digest.String()} {
 				a, err := p.putManifest(ctx, p.Repository, reference, m)
 				if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
@@ -173,7 +178,7 @@ var man25 = &Check{
 			}
 		}
 		for _, m := range moves {
-			if err := p.store(ctx, p.Repository, m, "tag"); err != nil {
+			if err := p.store(ctx, p.Repository, m, "tag", m.digest.String()); err != nil {
 				return err
 			}
 			h, err := p.head(ctx, manifestPath(p.Repository, "tag"), "Accept", acceptAll)

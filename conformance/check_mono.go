@@ -186,7 +186,7 @@ var mono08 = &Check{
 }
 
 var mono09 = &Check{
-	ID: "mono-09", Level: May, Spec: "single post", Requires: list{mono01},
+	ID: "mono-09", Level: May, Spec: "single post", Requires: list{mono01}, Uses: list{mono03},
 	Doc:   "POST with a digest and the blob stores it at once, or starts an upload",
 	Hurts: "clients that spare a round trip (Azure's, regclient)",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -198,7 +198,7 @@ var mono09 = &Check{
 				return err
 			}
 			if a.status == http.StatusCreated {
-				if err := p.kept(ctx, b); err != nil {
+				if err := of("mono-03", p.kept(ctx, b)); err != nil { // what was taken is there, however it came
 					return err
 				}
 				continue

@@ -130,8 +130,33 @@ var ref03 = &Check{
 				return err
 			}
 		}
-		return nil
+		return p.otherSubjects(ctx, kinds[0], subject)
 	},
+}
+
+// otherSubjects refers to what is no image: to a referrer, and to an index.
+func (p *Probe) otherSubjects(ctx context.Context, first referrer, image manifest) error {
+	subjects := []descriptor{first.doc.manifest().descriptor()}
+	if parent := index(typeIndex, image); p.takes(ctx, parent) {
+		subjects = append(subjects, parent.descriptor())
+	}
+	for _, s := range subjects {
+		r := first
+		r.name, r.doc.Subject = "to what is no image", &s
+		r.want = r.doc.manifest().descriptor()
+		r.want.Annotations, r.want.ArtifactType = r.doc.Annotations, r.doc.ArtifactType
+		if _, err := p.putReferrer(ctx, r); err != nil {
+			return err
+		}
+		list, a, err := p.referrers(ctx, p.Repository, s.Digest, "")
+		if err != nil {
+			return err
+		}
+		if err := r.says(list, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *answer) isIndexIf(err error) error {
@@ -172,8 +197,24 @@ var ref04 = &Check{
 		if len(list) != 2 {
 			return a.violation("2 referrers", fmt.Sprintf("%d, of which one is not of this image or stands there twice", len(list)))
 		}
-		return nil
+		return p.untagged(ctx, subject, one, other)
 	}),
+}
+
+// untagged moves the tag of a referrer, which is a referrer as long as it is there.
+func (p *Probe) untagged(ctx context.Context, subject, one, other manifest) error {
+	if err := p.store(ctx, p.Repository, other, "one"); err != nil {
+		return err
+	}
+	there, err := p.getManifest(ctx, p.Repository, one.digest.String())
+	if err != nil || there.status != http.StatusOK {
+		return err
+	}
+	list, a, err := p.referrers(ctx, p.Repository, subject.digest, "")
+	if err == nil && !slices.ContainsFunc(list, func(d descriptor) bool { return d.Digest == one.digest }) {
+		return a.violation("a referrer that has lost its tag and is there", count(len(list), "other"))
+	}
+	return err
 }
 
 var ref05 = &Check{
@@ -267,9 +308,26 @@ var ref06 = &Check{
 				return err
 			}
 		}
-		return nil
+		return p.subjectLater(ctx)
 	},
 	Uses: list{ref07},
+}
+
+// subjectLater does the same with a subject that comes after what refers to it.
+func (p *Probe) subjectLater(ctx context.Context) error {
+	doc, _ := p.image("later subject", typeImage)
+	subject := doc.manifest()
+	one, put, err := p.refer(ctx, "early", subject.descriptor())
+	if err != nil {
+		return of("ref-07", err)
+	}
+	if err := p.subjectSaid(ctx, put, one.digest, subject.digest); err != nil {
+		return err
+	}
+	if _, err := p.stored(ctx, p.Repository, "later subject", "later"); err != nil {
+		return err
+	}
+	return p.subjectSaid(ctx, put, one.digest, subject.digest)
 }
 
 // subjectSaid looks at what the answer to the PUT of a referrer says of its subject.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,32 @@ var sec01 = &Check{
 				return err
 			}
 		}
-		return nil
+		return p.apart(ctx, m)
 	},
+}
+
+// apart looks at repositories whose names begin as the image's does, or are a part of
+// its name: they are others.
+func (p *Probe) apart(ctx context.Context, m manifest) error {
+	below, err := p.stored(ctx, p.Repository+"/below", "below", "below")
+	if err != nil {
+		return err
+	}
+	layer := p.blob("layer image", 120).digest
+	paths := []string{manifestPath(p.Repository, "below"), manifestPath(p.Repository, below.digest.String()), blobPath(p.Repository, p.blob("layer below", 120).digest)}
+	for _, name := range []string{p.Repository + "/below", p.Repository + "x", p.Repository[:len(p.Repository)-1], strings.ReplaceAll(p.Repository, "-", "_")} {
+		paths = append(paths, manifestPath(name, "tag"), manifestPath(name, m.digest.String()), blobPath(name, layer))
+	}
+	for _, path := range paths {
+		if err := p.gone(ctx, path); err != nil {
+			return err
+		}
+	}
+	l, a, err := p.tags(ctx, p.Repository, "")
+	if err == nil && slices.Contains(l.Tags, "below") {
+		return a.violation("the tags of this repository alone", strings.Join(l.Tags, " "))
+	}
+	return nil // else tag-01's business
 }
 
 var sec02 = &Check{

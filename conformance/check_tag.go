@@ -133,8 +133,8 @@ var tag13 = &Check{
 
 var tag14 = &Check{
 	ID: "tag-14", Level: Should, Silent: true, Spec: "pulling manifests", Requires: list{mono02}, Uses: list{mono03, man03},
-	Doc:   "tags that differ in case alone are two tags",
-	Hurts: "users of such tags: one overwrites the other",
+	Doc:   "tags that differ in case alone are two tags, and what only resembles a tag is none",
+	Hurts: "users of such tags: one overwrites the other, or is given for it",
 	Run: func(ctx context.Context, p *Probe) error {
 		lower, err := p.stored(ctx, p.Repository, "lower", "case")
 		if err != nil {
@@ -147,8 +147,12 @@ var tag14 = &Check{
 		if err = first(err, a.wantIf(err, http.StatusOK), a.bytes(lower.data)); err != nil {
 			return err
 		}
-		a, err = p.getManifest(ctx, p.Repository, "Case")
-		return first(err, a.wantIf(err, http.StatusNotFound))
+		for _, near := range []string{"Case", "cas", "cas_", "case.", "_", lower.digest.Encoded()[:12], lower.digest.Encoded()} {
+			if err := p.gone(ctx, manifestPath(p.Repository, near)); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 }
 

@@ -90,7 +90,8 @@ var auth09 = &Check{
 				closed = append(closed, r)
 			}
 		}
-		return p.shut(ctx, token, append(closed, p.writes(p.Other)...))
+		near := append(p.writes(p.Repository+"x"), p.writes(p.Repository+"/below")...)
+		return p.shut(ctx, token, append(append(closed, p.writes(p.Other)...), near...))
 	},
 }
 

@@ -115,6 +115,11 @@ func deepUploadWitnesses() []witness {
 				a.Header().Set("Location", a.r.URL.RequestURI())
 			}
 		})},
+		{id: "chunk-10", wrap: followed(nil, func(a *reply, u uploading) {
+			if a.Code == 201 && u.chunks > 0 && a.r.ContentLength > 64<<10 {
+				a.set(413, "")
+			}
+		})},
 		{id: "chunk-11", wrap: followed(nil, func(a *reply, u uploading) {
 			if a.Code == 204 && a.r.Method == http.MethodGet && u.chunks >= 2 {
 				a.Header().Set("Range", "0-255")
@@ -261,6 +266,11 @@ func deepBlobWitnesses() []witness {
 				a.Header().Del("Docker-Content-Digest")
 			}
 		}, wire.OpManifestPut)},
+		{id: "dig-01", wrap: edit(func(a *reply) {
+			if a.Body.Len() > 128<<10 && strings.HasSuffix(a.route.Repository, "/dig-01") {
+				a.Header().Del("Docker-Content-Digest")
+			}
+		}, wire.OpBlobGet)},
 		{id: "blob-01", wrap: edit(func(a *reply) {
 			if n, _ := strconv.Atoi(a.Header().Get("Content-Length")); n > 32<<10 {
 				a.Header().Set("Content-Length", strconv.Itoa(n+1))

@@ -107,10 +107,30 @@ func deepManifestWitnesses() []witness {
 				a.set(200, "")
 			}
 		}, wire.OpManifestHead)},
+		{id: "man-03", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return at("man-03", wire.OpManifestPut)(route) && !strings.Contains(bodyOf(r), `"mediaType": "application/vnd.oci.image.manifest`)
+		}, 400, "")},
+		{id: "man-25", wrap: instead(func(_ *http.Request, route wire.Route) bool {
+			return at("man-25", wire.OpManifestGet)(route) && route.Tag == "old"
+		}, 404, "")},
+		{id: "man-31", wrap: instead(func(r *http.Request, route wire.Route) bool {
+			return at("man-31", wire.OpManifestPut)(route) && bodyHas(r, "vnd.example.content")
+		}, 400, "")},
+		{id: "sec-01", wrap: givesWhatIsBelow()},
 		{id: "sec-04", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadStart && strings.Contains(route.Repository+"/", "/manifests/")
 		}, 404, "")},
 	}
+}
+
+// givesWhatIsBelow gives for a manifest that a repository has not the one of that name
+// below it.
+func givesWhatIsBelow() func(http.Handler) http.Handler {
+	return ask(func(r *http.Request, route wire.Route) {
+		if at("sec-01", wire.OpManifestGet)(route) && route.Tag == "below" {
+			r.URL.Path = strings.Replace(r.URL.Path, "/sec-01/", "/sec-01/below/", 1)
+		}
+	}, wire.OpManifestGet)
 }
 
 // missing reports whether an error is about what a field of the manifest names.
@@ -190,7 +210,15 @@ func deepListWitnesses() []witness {
 		{id: "del-01", wrap: sticky("del-01", wire.OpTagsList, wire.OpManifestGet)},
 		{id: "del-02", wrap: sticky("del-02", wire.OpManifestHead)},
 		{id: "del-03", wrap: sticky("del-03", wire.OpBlobHead)},
+		{id: "tag-14", wrap: ask(func(r *http.Request, route wire.Route) {
+			if at("tag-14", wire.OpManifestGet)(route) && route.Tag == "cas" {
+				r.URL.Path += "e"
+			}
+		}, wire.OpManifestGet)},
 		{id: "del-06", wrap: takesChildren()},
+		{id: "del-09", wrap: instead(func(_ *http.Request, route wire.Route) bool {
+			return at("del-09", wire.OpManifestGet)(route) && route.Digest != ""
+		}, 404, "")},
 		{id: "del-08", wrap: buried()},
 	}
 }
@@ -280,6 +308,12 @@ func deepReferrerWitnesses() []witness {
 				jsonOf(a, func(m map[string]any) { m["manifests"] = []any{} })
 			}
 		}, wire.OpReferrers)},
+		{id: "ref-03", wrap: referrersOf(func(a *reply, list []any) []any {
+			if at("ref-03", wire.OpReferrers)(a.route) && len(list) == 1 {
+				return []any{}
+			}
+			return list
+		})},
 		{id: "ref-06", wrap: edit(func(a *reply) {
 			if a.route.Tag != "" {
 				a.Header().Del("Oci-Subject")

@@ -67,6 +67,7 @@ func rightsWitnesses() []witness {
 		}, wire.OpBlobHead)},
 		{id: "auth-07", wrap: instead(at("auth-07", wire.OpManifestPut), 201, "")},
 		{id: "auth-09", wrap: instead(at("other/auth-09", wire.OpBlobGet), 200, "x")},
+		{id: "auth-09", wrap: instead(at("auth-09/below", wire.OpUploadStart), 202, "")},
 		{id: "sec-14", wrap: edit(func(a *reply) {
 			if a.Code >= 400 && a.Body.Len() > 0 {
 				a.set(a.Code, strings.Replace(a.Body.String(), `"message":"`, `"message":"`+a.r.Header.Get("Authorization"), 1))

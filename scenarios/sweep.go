@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/report"
-	"github.com/pushcheck/pushcheck/internal/wire"
 )
 
 // A Sweep is what to sweep: every fault of the catalogue at every step of one
@@ -58,21 +59,6 @@ func SweepGrounds() []SweepGround {
 	}
 }
 
-// A SweepStep is one request of a clean push, or a connection on which there was
-// none: docker tries TLS where the registry has none.
-type SweepStep struct {
-	Op   wire.Op
-	Nth  int    // among those of its operation, from 1
-	What string // what it is about: "layer1"; "" for nothing
-	// Connect is the number of the connection that it opens, from 1; 0 for a request
-	// on one that there was. Faults below HTTP strike it there.
-	Connect int
-	Place   int // among all requests, from 1
-}
-
-// String is the step's name: "upload.patch 2".
-func (s SweepStep) String() string { return fmt.Sprintf("%s %d", s.Op, s.Nth) }
-
 // The outcomes of a sweep, as cells and programs name them.
 const (
 	SweepPushed    = "pushed"    // truthfully, without more requests than without the fault
@@ -105,8 +91,9 @@ type SweepReport struct {
 	// Cells has a row for each fault and in it a cell for each step; nil where the
 	// fault cannot strike at that request, or where the sweep ended before it.
 	Cells [][]*SweepCell
-	Ran   int // pushes
-	Total int // pushes that there were to run
+	Ran   int                      // pushes
+	Total int                      // pushes that there were to run
+	known map[digest.Digest]string // see stepsOf
 }
 
 // FaultNames lists every fault of the catalogue, in its order.
@@ -165,11 +152,29 @@ func (r *Runner) Sweep(ctx context.Context, s Sweep, told func(done, total int))
 	if rep.Clean.Ending != ResultPushed {
 		return nil, fmt.Errorf("%s over %s: %w: %s", s.Client, ground.Name, errNoCleanPush, rep.Clean.Ending)
 	}
-	rep.Steps = stepsOf(rep.Clean)
+	if rep.known, err = r.ownDigests(ctx, clean); err != nil {
+		return nil, err
+	}
+	rep.Steps = stepsOf(rep.Clean, rep.known)
 	if rep.Steps, err = s.chosen(rep.Steps); err != nil {
 		return nil, err
 	}
 	return rep, r.sweep(ctx, rep, ground, kinds, told)
+}
+
+// ownDigests are the digests of an image's layers before anybody pushes it, by which
+// faults strike the requests of a foreign client; nil for an era.
+func (r *Runner) ownDigests(ctx context.Context, clean *Scenario) (map[digest.Digest]string, error) {
+	if !foreignClient(clean.Client) {
+		return nil, nil //nolint:nilnil // an era needs none
+	}
+	own := *r
+	own.Done = nil
+	summary, err := own.Run(ctx, []*Scenario{As(clean, "best")})
+	if err != nil {
+		return nil, err
+	}
+	return summary.Results[0].Names, nil
 }
 
 // check finds what the sweep names.
@@ -225,43 +230,6 @@ func (s Sweep) chosen(steps []SweepStep) ([]SweepStep, error) {
 		}
 	}
 	return list, nil
-}
-
-// stepsOf are the requests of a clean push, in the order in which they began.
-func stepsOf(clean Result) []SweepStep {
-	var list []SweepStep
-	conns, counts := map[int]bool{}, map[wire.Op]int{}
-	for _, l := range clean.Scrubbed().Lines() {
-		if l.Event != "" {
-			continue
-		}
-		op := l.Op
-		if l.Broken && l.Status == 0 { // no registry saw it: a connection, and that is all
-			op = wire.OpConnect
-		}
-		counts[op]++
-		step := SweepStep{Op: op, Nth: counts[op], What: l.What, Place: len(list) + 1}
-		if l.Conn > 0 && !conns[l.Conn] {
-			conns[l.Conn] = true
-			step.Connect = len(conns)
-		}
-		if op == wire.OpConnect {
-			step.Nth, step.What = len(conns), "for "+string(l.Op)
-		}
-		if strings.HasPrefix(string(l.Op), "blob.") || strings.HasPrefix(string(l.Op), "upload.") {
-			step.What = contentName(step.What)
-		}
-		list = append(list, step)
-	}
-	return list
-}
-
-// contentName calls a blob that is none of the layers by what else an image has.
-func contentName(what string) string {
-	if what == "" || strings.HasPrefix(what, "layer") {
-		return what
-	}
-	return "config"
 }
 
 // scenario is the scenario of one cell, or of the clean push for no fault.

@@ -1,8 +1,10 @@
 package scenarios_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/pushcheck/pushcheck/internal/report"
 	"github.com/pushcheck/pushcheck/scenarios"
 )
 
@@ -25,6 +27,39 @@ func TestNoEraBreaksWhatItIsNotKnownTo(t *testing.T) {
 			}
 			for _, c := range rep.Breaks() {
 				t.Errorf("%s: %s\n%s", c.Name, c.Because(), c.Text)
+			}
+		})
+	}
+}
+
+// A step is the same request whenever it is swept: the fault strikes the layer that
+// the step is said to be about, however many are pushed at once.
+func TestAStepIsOfOneLayer(t *testing.T) {
+	t.Parallel()
+	for _, client := range []string{"best", "docker-20.10", "containerd"} {
+		t.Run(client, func(t *testing.T) {
+			t.Parallel()
+			sweep := scenarios.Sweep{Client: client, Ground: "plain", Faults: []string{"respond"}, Steps: []string{"blob.head", "upload.*"}}
+			rep, err := (&scenarios.Runner{}).Sweep(t.Context(), sweep, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			layers := map[string]bool{}
+			for i, c := range rep.Cells[0] {
+				step := rep.Steps[i]
+				layers[step.What] = true
+				lines := c.Result.Scrubbed().Lines()
+				at := slices.IndexFunc(lines, func(l report.Line) bool { return l.Faults == "respond" })
+				if at < 0 || lines[at].Op != step.Op || lines[at].Seq != rep.Clean.Trace[step.Place-1].Seq {
+					t.Errorf("%s: the fault struck elsewhere", step)
+					continue
+				}
+				if what := lines[at].What; step.What != "config" && step.Op == "blob.head" && what != step.What {
+					t.Errorf("%s of %s: the fault struck one of %s", step, step.What, what)
+				}
+			}
+			if !layers["layer1"] || !layers["layer2"] || layers[""] {
+				t.Errorf("the steps are about %v", layers)
 			}
 		})
 	}

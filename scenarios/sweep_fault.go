@@ -31,6 +31,9 @@ func sweepFault(k fakeregistry.Kind, at SweepStep) *Fault {
 		return f
 	}
 	f.Where.Ops, f.When.Nth = []Pattern{{Op: string(op)}}, nth
+	if at.OfWhat > 0 && op == at.Op {
+		f.Where.Digest, f.When.Nth = at.What, at.OfWhat
+	}
 	return f
 }
 

@@ -69,7 +69,7 @@ func (r *Runner) sweep(ctx context.Context, rep *SweepReport, ground SweepGround
 // late reports whether a step comes after the last manifest.
 func (w *sweeping) late(at SweepStep) bool {
 	place := 0
-	for _, s := range stepsOf(w.Clean) {
+	for _, s := range stepsOf(w.Clean, w.known) {
 		if s.Op == wire.OpManifestPut {
 			place = s.Place
 		}

@@ -52,6 +52,9 @@ func TestE2EHTML(t *testing.T) {
 	t.Cleanup(end)
 	require.NoError(t, chromedp.Do(chromium, chromedp.Navigate("about:blank")))
 	pages := htmlPages(t)
+	packed, err := os.Stat(pages["packed"])
+	require.NoError(t, err)
+	require.Less(t, packed.Size(), int64(400_000), "every fault at four steps")
 	for name, file := range pages {
 		t.Run(name+" with a keyboard", func(t *testing.T) { keyboard(browse(t, chromium, file, 1200, 900)) })
 		t.Run(name+" on a phone", func(t *testing.T) { legible(browse(t, chromium, file, 360, 740), "light") })

@@ -33,6 +33,7 @@ func (v *V2) getBlob(w http.ResponseWriter, r *http.Request, route wire.Route) e
 	if r.Method == http.MethodHead && r.Header.Get("Range") == "" && r.Header.Get("If-None-Match") == "" {
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
+		w.WriteHeader(http.StatusOK) // for those who wait for blob.head@200
 		return nil
 	}
 	content, _, err := v.storage.OpenContent(r.Context(), stored)

@@ -44,6 +44,9 @@ func clientRows(a Adapter) []Row {
 		if h.Faults != nil {
 			doc += "; where " + strings.Join(h.Faults, ", ") + " struck"
 		}
+		for _, s := range h.Always {
+			doc += "; always where " + s.Fault + " struck " + string(s.Op)
+		}
 		rows = append(rows, Row{Name: invariant, Doc: doc})
 	}
 	return rows

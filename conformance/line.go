@@ -71,17 +71,52 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.req.body = bodyInMemory(out); a.req.body == nil && out.Body != nil && out.Body != http.NoBody {
 		a.req.large = &largeBlob{size: out.ContentLength} // no command shows it
 	}
-	return l.exchange(out, a)
+	return l.inTurn(out, a)
 }
 
-// exchange sends a request, reads its answer and notes both.
+// inTurn sends a request, and again when the registry says that it got too many, of
+// which those of the run's other checks may be most. A body that is made on the way
+// goes once: the push is begun again then.
+func (l *line) inTurn(out *http.Request, a *answer) (*http.Response, error) {
+	for again := 0; ; again++ {
+		resp, err := l.exchange(out, a)
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || again == 4 || !rewind(out) {
+			l.note(a)
+			return resp, err
+		}
+		if err := l.p.clock.Sleep(out.Context(), l.p.retryAfter(a, again)); err != nil {
+			return nil, err
+		}
+		if err := l.p.manners.take(out.Context(), max(out.ContentLength, 0)); err != nil {
+			return nil, err
+		}
+		a = &answer{req: a.req, url: a.url}
+	}
+}
+
+// rewind makes a request ready to be sent again, and reports whether it can be.
+func rewind(r *http.Request) bool {
+	if r.Body == nil || r.Body == http.NoBody {
+		return true
+	}
+	if r.GetBody == nil {
+		return false
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return false
+	}
+	r.Body = body
+	return true
+}
+
+// exchange sends a request and reads its answer.
 func (l *line) exchange(out *http.Request, a *answer) (*http.Response, error) {
 	ctx, cancel := l.p.clock.WithTimeout(out.Context(), l.p.timeout)
 	defer cancel()
 	var c connecting
 	resp := l.p.exchange(l.next, out.WithContext(c.watch(ctx)), a)
 	a.unheard = a.err != nil && c.failed()
-	l.note(a)
 	if a.err != nil {
 		return nil, a.err
 	}

@@ -119,15 +119,21 @@ func TestItsOwnPort(t *testing.T) {
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
+		at    wire.Op
 		times int64
 		want  conformance.Word
-	}{"for a while": {2, conformance.Pass}, "always": {math.MaxInt64, conformance.Errored}} {
+	}{
+		"for a while":         {wire.OpUploadStart, 2, conformance.Pass},
+		"in a body":           {wire.OpManifestPut, 2, conformance.Pass},
+		"in a body on the go": {wire.OpUploadPatch, 2, conformance.Pass},
+		"always":              {wire.OpUploadStart, math.MaxInt64, conformance.Errored},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
 			url := served(t, witness{wrap: func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if wire.ParseRoute(r.Method, r.URL).Op == wire.OpUploadStart && strings.HasPrefix(r.Header.Get("User-Agent"), "docker/") && asked.Add(1) <= row.times {
+					if wire.ParseRoute(r.Method, r.URL).Op == row.at && strings.HasPrefix(r.Header.Get("User-Agent"), "docker/") && asked.Add(1) <= row.times {
 						w.Header().Set("Retry-After", "0")
 						w.WriteHeader(http.StatusTooManyRequests)
 						return

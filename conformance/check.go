@@ -176,7 +176,7 @@ func clauseLinks() map[string]string {
 // circle. It is nil for a list that can run.
 func Validate(checks []*Check) error {
 	const visiting, done = 1, 2
-	known, state := map[string]*Check{}, map[*Check]int{}
+	known, state, links := map[string]*Check{}, map[*Check]int{}, clauseLinks()
 	for _, c := range checks {
 		switch {
 		case c == nil || slices.Contains(c.Requires, nil) || slices.Contains(c.Uses, nil):
@@ -185,7 +185,7 @@ func Validate(checks []*Check) error {
 			return fmt.Errorf("check %q lacks its ID, level, sentence or function", c.ID)
 		case known[c.ID] != nil:
 			return fmt.Errorf("two checks are called %q", c.ID)
-		case clauseLinks()[c.Spec] == "":
+		case links[c.Spec] == "":
 			return fmt.Errorf("check %s: there is no clause %q", c.ID, c.Spec)
 		case c.Hurts == "" && c.Group() != "perf":
 			return fmt.Errorf("check %s does not say whom it hurts", c.ID)

@@ -27,12 +27,15 @@ func pushPull(mediaType string) func(context.Context, *Probe) error {
 				if err = first(err, a.wantIf(err, http.StatusCreated)); err != nil {
 					return err
 				}
-				if err := p.served(ctx, reference, m); err != nil {
+				if a, err = p.getManifest(ctx, p.Repository, reference); err != nil {
+					return err
+				}
+				if err := a.holds(m); err != nil {
 					return err
 				}
 			}
 		}
-		return nil
+		return p.served(ctx, "tag0", documents[0])
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,9 +75,13 @@ const lineLength = 24
 // seededLines are numbered lines, from one byte on and so many: no two places of
 // them are alike, and seq makes them too.
 func seededLines(word string, from, size int) []byte {
-	var b []byte
+	b := make([]byte, 0, from%lineLength+size+lineLength)
 	for n := from/lineLength + 1; len(b) < from%lineLength+size; n++ {
-		b = fmt.Appendf(b, "%s-%06d\n", word, n)
+		b = append(append(b, word...), '-')
+		for unit := 100_000; unit > max(n, 1); unit /= 10 {
+			b = append(b, '0')
+		}
+		b = append(strconv.AppendInt(b, int64(n), 10), '\n')
 	}
 	return b[from%lineLength:][:size]
 }

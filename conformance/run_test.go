@@ -53,7 +53,7 @@ func costly() []string {
 	if *full {
 		return nil
 	}
-	return []string{"lim", "perf", "conc-11", "ref-10", "sec-11", "http-05", "blob-13", "err-06", "err-08", "conc-01", "conc-07", "conc-08", "res-07", "sec-07", "man-05", "man-06", "era"}
+	return []string{"lim", "perf", "conc-11", "ref-10", "tag-07", "sec-11", "http-05", "blob-13", "err-06", "err-08", "conc-01", "conc-07", "conc-08", "res-07", "sec-07", "man-05", "man-06", "era"}
 }
 
 func run(t *testing.T, url string, o conformance.Options) *conformance.Report {

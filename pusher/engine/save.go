@@ -129,37 +129,43 @@ func (s *saving) chosen(named imageName, shown string) (string, digest.Digest, e
 			return "", "", err
 		}
 	}
-	var present []string
-	for _, id := range ids {
-		of, err := images.Origins(id)
-		if err != nil {
-			continue // deleted meanwhile
-		}
-		for _, o := range of {
-			if o.Artifact {
-				continue // for none
-			}
-			if content != "" && !isIndexOf(o, content) && (o.Manifest == nil || o.Manifest.Digest != content) {
-				continue
-			}
-			platform := cmp.Or(o.Platform, "linux/amd64") // which docker takes an image for that says none
-			if pusher.PlatformMatches(*s.platform, platform) {
-				if content != "" && o.Manifest != nil {
-					content = o.Manifest.Digest
-				}
-				return id, content, nil
-			}
-			if !slices.Contains(present, platform) {
-				present = append(present, platform)
-			}
-		}
+	id, found, present := s.ofPlatform(ids, content)
+	if id != "" {
+		return id, found, nil
 	}
-	slices.Sort(present)
 	absent := s.engine.config.Era.NewPlatformError(shown, *s.platform, present)
 	if content == "" {
 		return "", "", absent
 	}
 	return "", "", fmt.Errorf("no suitable export target found: %w", absent)
+}
+
+// ofPlatform finds among images the one for the platform that was asked for: of those of
+// an index or a manifest, its manifest too. Without one it is "", and present are the
+// platforms of those that there are.
+func (s *saving) ofPlatform(ids []string, content digest.Digest) (id string, found digest.Digest, present []string) {
+	for _, id := range ids {
+		origins, err := s.engine.config.Images.Origins(id)
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		for _, o := range origins {
+			if o.Artifact || content != "" && !isIndexOf(o, content) && (o.Manifest == nil || o.Manifest.Digest != content) {
+				continue
+			}
+			platform := cmp.Or(o.Platform, "linux/amd64") // which docker takes an image for that says none
+			switch {
+			case !pusher.PlatformMatches(*s.platform, platform):
+				present = append(present, platform)
+			case content != "" && o.Manifest != nil:
+				return id, o.Manifest.Digest, nil
+			default:
+				return id, content, nil
+			}
+		}
+	}
+	slices.Sort(present)
+	return "", "", slices.Compact(present)
 }
 
 // contentOf is what a tag stands for, or what an image came with that has no tag; "" for

@@ -41,11 +41,14 @@ func untar(t *testing.T, data string) map[string]string {
 
 func hexOf(s string) string { return digest.FromString(s).Encoded() }
 
-// manifestJSON is the file of that name of an archive.
-func manifestJSON(t *testing.T, files map[string]string) (items []struct {
+// A manifestItem is one image of manifest.json.
+type manifestItem struct {
 	Config           string
 	RepoTags, Layers []string
-}) {
+}
+
+// manifestJSON is the file of that name of an archive.
+func manifestJSON(t *testing.T, files map[string]string) (items []manifestItem) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(files["manifest.json"]), &items))
 	for _, i := range items {

@@ -1,6 +1,9 @@
 package main
 
-import "crypto/x509"
+import (
+	"crypto/tls"
+	"crypto/x509"
+)
 
 // readCA reads the certificates that a flag names a file of: as they stand there, and
 // as a pool that trusts them and no others.
@@ -17,4 +20,25 @@ func readCA(flag, path string) (pem []byte, pool *x509.CertPool, err error) {
 		return nil, nil, usage("a certificate in PEM begins with -----BEGIN CERTIFICATE-----", "--%s: no certificate in %s", flag, path)
 	}
 	return pem, pool, nil
+}
+
+// readPair reads the certificate that one shows and its private key, of the files that
+// --cert and --key name.
+//
+// Errors: usage, of a file that cannot be read, is no regular one or is too large, and of
+// two that do not go together.
+func readPair(cert, key string) (tls.Certificate, error) {
+	certPEM, err := readSmall(cert, configLimit)
+	if err != nil {
+		return tls.Certificate{}, usage("", "--cert: %v", err)
+	}
+	keyPEM, err := readSmall(key, configLimit)
+	if err != nil {
+		return tls.Certificate{}, usage("", "--key: %v", err)
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return pair, usage("", "--cert and --key: %v", err)
+	}
+	return pair, nil
 }

@@ -263,9 +263,9 @@ func (f conformanceFlags) target(ctx context.Context, address string, o outside)
 		return t, usage("", "--cert and --key go together")
 	}
 	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+		pair, err := readPair(f.cert, f.key)
 		if err != nil {
-			return t, usage("", "--cert and --key: %v", err)
+			return t, err
 		}
 		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
 	}

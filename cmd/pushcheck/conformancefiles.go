@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/pushcheck/pushcheck/conformance"
@@ -52,7 +53,12 @@ func (f *conformanceFlags) readKnown() ([]conformance.KnownDeviation, error) {
 	if f.known == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(f.known)
+	file, err := os.Open(f.known)
+	if err != nil {
+		return nil, usage("--known takes a file of lines such as chunk-17: the reason", "--known: %v", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, configLimit)) // which is more than ReadKnown takes
 	if err != nil {
 		return nil, usage("--known takes a file of lines such as chunk-17: the reason", "--known: %v", err)
 	}

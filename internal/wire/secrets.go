@@ -101,10 +101,7 @@ func (s secrets) mask(text string) string {
 				text = strings.ReplaceAll(text, form, maskSecret)
 				again = true
 			}
-			if masked := maskEscaped(text, form); masked != text {
-				text, again = masked, true
-			}
-			if masked := maskCut(text, form); masked != text {
+			if masked := maskCut(maskEscaped(text, form), form); masked != text {
 				text, again = masked, true
 			}
 		}

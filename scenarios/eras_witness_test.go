@@ -50,6 +50,7 @@ var eraWitnesses = map[string][]witness{
 	"eras/manifest-refused":                   {withoutFaults},
 	"eras/manifest-tag-unread":                {withoutFaults},
 	"eras/ping-elsewhere":                     {withoutFaults},
+	"eras/doubled-session":                    {withoutFaults},
 	"v1/ping-ignored":                         {withoutFaults, answers(wire.OpV1ChecksumPut, http.StatusInternalServerError, false)},
 
 	"manifest/schema2-refused/invalid@docker-20.10":     {as("docker 1.13", pusher.Docker113)},

@@ -39,6 +39,7 @@ var eraWitnesses = map[string][]witness{
 	"eras/error-bodies":                       {withoutFaults},
 	"eras/token-service":                      {withoutFaults},
 	"eras/token-lifetimes":                    {withoutFaults},
+	"eras/token-lifetimes/as-said":            {as("docker 1.9", pusher.Docker19)},
 	"eras/mount-refused":                      {withoutFaults},
 	"eras/mount-from-itself":                  {as("docker 28", pusher.Docker28)},
 	"eras/mount-from-itself/never":            {as("docker 1.12", pusher.Docker112)},

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
@@ -50,12 +51,26 @@ func (p *Probe) reads(repository string) []access {
 }
 
 // lack are the statuses besides that say that a registry does not do such a thing for
-// anybody.
+// anybody, or hides what is there from who may not see it. An upload it refuses plainly.
 func (r access) lack() []int {
-	if r.method == http.MethodDelete {
-		return []int{http.StatusMethodNotAllowed, http.StatusBadRequest}
+	switch r.method {
+	case http.MethodPost:
+		return nil
+	case http.MethodDelete:
+		return []int{http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotFound}
+	default:
+		return []int{http.StatusNotFound}
 	}
-	return nil
+}
+
+// fill puts there what reads and writes are about, as far as one may.
+func (p *Probe) fill(ctx context.Context, repository string) error {
+	_, err := p.stored(ctx, repository, "there", "there")
+	var v *Violation
+	if errors.As(err, &v) {
+		return nil // other checks' business
+	}
+	return err
 }
 
 // shut demands that a token does not open some accesses.

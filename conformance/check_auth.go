@@ -26,7 +26,7 @@ func (p *Probe) known() bool {
 
 var auth01 = &Check{
 	ID: "auth-01", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{ping01},
-	Doc:   "where there are credentials, what changes a repository is refused without them, with 401",
+	Doc:   "where there are credentials, what changes a repository is refused without them, and an upload with 401",
 	Hurts: "operators: everybody may push, or delete",
 	Run: func(ctx context.Context, p *Probe) error {
 		a, err := p.demand(ctx)
@@ -42,9 +42,12 @@ var auth01 = &Check{
 		if err := a.want(http.StatusUnauthorized); err != nil {
 			return err
 		}
+		if err := p.fill(ctx, p.Repository); err != nil {
+			return err
+		}
 		for _, r := range p.writes(p.Repository) {
 			a, err := p.as(ctx, "", r.request)
-			if err = first(err, a.wantIf(err, append(r.lack(), http.StatusUnauthorized)...)); err != nil {
+			if err = first(err, a.wantIf(err, append(r.lack(), http.StatusUnauthorized, http.StatusForbidden)...)); err != nil {
 				return err
 			}
 		}

@@ -64,12 +64,15 @@ var auth07 = &Check{
 		if err != nil {
 			return err
 		}
+		if err := p.fill(ctx, p.Repository); err != nil {
+			return err
+		}
 		return p.shut(ctx, token, p.writes(p.Repository))
 	},
 }
 
 var auth09 = &Check{
-	ID: "auth-09", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03}, Uses: list{mono03, man03},
+	ID: "auth-09", Level: Must, Silent: true, Spec: "docker tokens", Requires: list{auth03},
 	Doc:   "a token for one repository is refused at another, to write and, where not everybody may, to read",
 	Hurts: "users of a shared registry: who may push to one repository writes to another",
 	Run: func(ctx context.Context, p *Probe) error {
@@ -77,7 +80,7 @@ var auth09 = &Check{
 		if err != nil {
 			return err
 		}
-		if _, err := p.stored(ctx, p.Other, "there", "there"); err != nil { // so that there is something to read
+		if err := p.fill(ctx, p.Other); err != nil {
 			return err
 		}
 		var closed []access

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/pushcheck/pushcheck/internal/report"
 )
@@ -35,34 +34,32 @@ func pretendEscape() int {
 	return 0
 }
 
-// TestAForeignClientsChildThatLeavesEverythingIsKilled: when the client ends, when
-// its time is over, and with a service that outlives each command.
+// TestAForeignClientsChildThatLeavesEverythingIsKilled: when the client ends, when it
+// is killed, and with a service that outlives each command.
 func TestAForeignClientsChildThatLeavesEverythingIsKilled(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const cancelled = "scenario: x\nregistry: fake\nclient: pretend\nsteps: [{cancel: a/b:v1, at: upload.start}]\nexpect: {result: cancelled}\n" +
+		"known: {pretend: {fails: clean-up, because: it has no time to}}"
 	for _, tt := range []struct {
-		name, how string
-		service   bool
-		outcome   report.Outcome
+		name, how, src string
+		service        bool
+		outcome        report.Outcome
 	}{
-		{"the client ends", "escape", false, report.Fail},
-		{"its time is over", "escape-and-hang", false, report.Fail},
-		{"a service is beside it", "escape", true, report.Fail},
+		{"the client ends", "escape", pretended, false, report.Fail}, // it pushed nothing
+		{"the client is killed", "escape-and-hang", cancelled, false, report.Known},
+		{"a service is beside it", "escape", pretended, true, report.Fail},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := pretend(t, tt.how)
-			f.Limit = 300 * time.Millisecond
-			if tt.how == "escape" {
-				f.Limit = time.Minute
-			}
 			if tt.service {
 				f.Adapters[0].Service = &Service{Run: []string{self, "pretend-push", "serve"}, Ready: []string{self, "pretend-version"}}
 			}
-			res := driven(t, f, pretended)
+			res := driven(t, f, tt.src)
 			said := strings.Join(res.Said, " ")
 			_, rest, _ := strings.Cut(said, "child ")
 			pid, err := strconv.Atoi(strings.Fields(rest + " ?")[0])
@@ -75,8 +72,8 @@ func TestAForeignClientsChildThatLeavesEverythingIsKilled(t *testing.T) {
 			if alive(t.Context(), pid) {
 				t.Errorf("its child %d is still there", pid)
 			}
-			if res.Outcome != tt.outcome { // it pushed nothing
-				t.Errorf("it is %s", res.Outcome)
+			if res.Outcome != tt.outcome {
+				t.Errorf("it is %s %v", res.Outcome, res.Failures)
 			}
 		})
 	}

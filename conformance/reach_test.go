@@ -322,3 +322,20 @@ func TestALookThatFails(t *testing.T) {
 	require.NotContains(t, err.Error(), "\x1b")
 	require.Empty(t, new(conformance.Report).Detail("mono-01"))
 }
+
+// TestScreen: what is prose ends at the edge of a screen and loses no word; wires and
+// commands stay as they are, to be copied.
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	report := run(t, served(t, witness{wrap: status(201, 500, wire.OpUploadPut)}), conformance.Options{Profile: "docker-push", Skip: costly(), Seed: 1})
+	var wide, narrow strings.Builder
+	require.NoError(t, report.WriteText(&wide, conformance.TextOptions{}))
+	require.NoError(t, report.WriteText(&narrow, conformance.TextOptions{Columns: 80}))
+	require.Equal(t, strings.Fields(wide.String()), strings.Fields(narrow.String()))
+	require.NotEqual(t, wide.String(), narrow.String())
+	for line := range strings.Lines(narrow.String()) {
+		if line = strings.TrimRight(line, "\n"); len([]rune(line)) > 80 {
+			require.Regexp(t, "^  (\\||spec|try|again|      ) ?", line)
+		}
+	}
+}

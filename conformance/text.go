@@ -13,6 +13,7 @@ import (
 type TextOptions struct {
 	Verbose bool // name every check
 	Color   bool // paint the verdicts
+	Columns int  // of the screen: what is prose is broken there; 0 for never
 }
 
 // WriteText writes the report for people: a tree of groups, what is not met with
@@ -22,7 +23,7 @@ type TextOptions struct {
 // Errors: w's.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	var b strings.Builder
-	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...), color: o.Color}
+	t := textWriter{b: &b, scrub: wire.NewScrubber(r.secrets...), color: o.Color, columns: o.Columns}
 	t.tree(r, o.Verbose)
 	for _, c := range r.Causes() {
 		if o.Verbose || c.Word == Fail || c.Word == Warn {
@@ -56,6 +57,8 @@ type textWriter struct {
 	b     *strings.Builder
 	scrub *wire.Scrubber
 	color bool
+
+	columns int // 0 is no limit
 }
 
 // paint colours a line that begins with a verdict, as loud as that is.
@@ -76,6 +79,40 @@ func (t textWriter) paint(line string) string {
 func (t textWriter) line(format string, args ...any) {
 	text := t.scrub.Secrets(fmt.Sprintf(format, args...))
 	t.b.WriteString(t.paint(visible(text)) + "\n")
+}
+
+// prose writes a line that is broken at the screen's edge, and goes on below so many
+// characters of it.
+func (t textWriter) prose(indent int, format string, args ...any) {
+	text := visible(t.scrub.Secrets(fmt.Sprintf(format, args...)))
+	first := true
+	for rest := []rune(text); len(rest) > 0; first = false {
+		width := t.columns
+		if !first {
+			width -= indent
+		}
+		part := rest
+		if t.columns > 2*indent && len(rest) > width {
+			part = rest[:breakAt(rest, width)]
+		}
+		rest = []rune(strings.TrimLeft(string(rest[len(part):]), " "))
+		if first {
+			t.b.WriteString(t.paint(string(part)) + "\n")
+		} else {
+			t.b.WriteString(strings.Repeat(" ", indent) + string(part) + "\n")
+		}
+	}
+}
+
+// breakAt is where a line of at most so many characters ends: before a space, or in a
+// word that is longer.
+func breakAt(text []rune, width int) int {
+	for i := width; i > width/2; i-- {
+		if text[i] == ' ' {
+			return i
+		}
+	}
+	return width
 }
 
 // tree names each group, and in it each check that did not simply pass.
@@ -133,7 +170,7 @@ func (t textWriter) group(r *Report, g string, verbose bool) {
 		if len(ids) > 1 {
 			name += fmt.Sprintf(" and %d more", len(ids)-1)
 		}
-		t.line("  %-11s %-9s %s", v.Word, name, v.title())
+		t.prose(24, "  %-11s %-9s %s", v.Word, name, v.title())
 		for _, m := range v.Measured {
 			if verbose || g == "perf" {
 				t.line("              %s", m)
@@ -180,7 +217,7 @@ func (t textWriter) cause(r *Report, c Cause, verbose bool) {
 		}
 		t.detail(*v, r.again(*v))
 		if also := c.Checks[1:]; !verbose && len(also) > 0 {
-			t.line("  also   %s", someOf(also, 8))
+			t.prose(9, "  also   %s", someOf(also, 8))
 		}
 	}
 }
@@ -196,9 +233,9 @@ func someOf(ids []string, limit int) string {
 // detail shows all that is known of what is not met.
 func (t textWriter) detail(v Verdict, again string) {
 	t.line("")
-	t.line("%s %s: %s", strings.ToUpper(string(v.Word)), v.Check.ID, v.Check.Doc)
-	t.line("  want   %s", v.Violation.Want)
-	t.line("  got    %s", v.Violation.Got)
+	t.prose(2, "%s %s: %s", strings.ToUpper(string(v.Word)), v.Check.ID, v.Check.Doc)
+	t.prose(9, "  want   %s", v.Violation.Want)
+	t.prose(9, "  got    %s", v.Violation.Got)
 	if e := v.Violation.Exchange; e != nil {
 		for i, line := range strings.Split(strings.TrimRight(wire.FormatExchange(t.scrub.Exchange(*e)), "\n"), "\n") {
 			if i < 30 {
@@ -212,7 +249,7 @@ func (t textWriter) detail(v Verdict, again string) {
 	}
 	t.line("  spec   %s (%s) %s", v.Check.Spec, level, v.Check.Link())
 	if v.Check.Hurts != "" {
-		t.line("  hurts  %s", v.Check.Hurts)
+		t.prose(9, "  hurts  %s", v.Check.Hurts)
 	}
 	for i, line := range strings.Split(v.Violation.Curl, "\n") {
 		if line != "" {
@@ -241,7 +278,7 @@ func (t textWriter) summary(r *Report) {
 		can = []Capability{{"everything", can[0].State}}
 	}
 	for _, c := range can {
-		t.line("  %-22s %s", c.Name, c.State)
+		t.prose(25, "  %-22s %s", c.Name, c.State)
 	}
 	causes := r.Causes()
 	for i, c := range causes {
@@ -249,16 +286,16 @@ func (t textWriter) summary(r *Report) {
 			t.line("  … and %d more", len(causes)-i)
 			break
 		}
-		t.line("%-5s %s: %s", c.Word, someOf(c.Checks, 5), shorten(r.brief(c.Title)))
+		t.prose(6, "%-5s %s: %s", c.Word, someOf(c.Checks, 5), shorten(r.brief(c.Title)))
 		if c.Hurts != "" && c.Word != Errored {
-			t.line("      hurts %s", c.Hurts)
+			t.prose(12, "      hurts %s", c.Hurts)
 		}
 		if len(c.Blocked) > 0 {
 			t.line("      blocks %s", count(len(c.Blocked), "check"))
 		}
 	}
-	t.line("%s", r.counts())
-	t.line("%s", r.traffic())
+	t.prose(2, "%s", r.counts())
+	t.prose(2, "%s", r.traffic())
 	t.line("seed %d", r.Seed)
 	if r.LeftBehind {
 		t.line("what was pushed is still there, under %s", r.Prefix)

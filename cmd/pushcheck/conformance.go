@@ -297,6 +297,6 @@ func (f conformanceFlags) write(r *conformance.Report, failOn conformance.Level,
 			return err
 		}
 	}
-	_, isTerminal := o.terminal(text)
-	return r.WriteText(text, conformance.TextOptions{Verbose: f.verbose, Color: color(f.color).on(isTerminal, o)})
+	columns, isTerminal := o.terminal(text)
+	return r.WriteText(text, conformance.TextOptions{Verbose: f.verbose, Color: color(f.color).on(isTerminal, o), Columns: columns})
 }

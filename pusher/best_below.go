@@ -26,14 +26,14 @@ func (p *bestPush) below(ctx context.Context, tag string, root *bestImage) error
 			known = append(known, img)
 		}
 	})
-	if err := atOnce(ctx, p.job, known, p.askHeld); err != nil {
+	if err := p.job.eachImageAtOnce(ctx, known, p.askHeld); err != nil {
 		return err
 	}
 	if err := p.blobs(ctx, root.allBlobs(func(i *bestImage) bool { return !i.held })); err != nil {
 		return err
 	}
 	for _, level := range levels {
-		if err := atOnce(ctx, p.job, level, p.child); err != nil {
+		if err := p.job.eachImageAtOnce(ctx, level, p.child); err != nil {
 			return err
 		}
 	}

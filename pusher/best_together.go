@@ -17,6 +17,16 @@ func (j *Job) eachAtOnce(ctx context.Context, list []*bestBlob, do func(context.
 	})
 }
 
+// eachImageAtOnce does something for each image, under a context that names its manifest
+// as LayerOf names a layer.
+//
+// Errors: see atOnce.
+func (j *Job) eachImageAtOnce(ctx context.Context, list []*bestImage, do func(context.Context, *bestImage) error) error {
+	return atOnce(ctx, j, list, func(ctx context.Context, img *bestImage) error {
+		return do(withLayer(ctx, shortID(img.manifest.digest.Encoded())), img)
+	})
+}
+
 // atOnce does something for each of a list, as many at once as the job or else its
 // era allows. The first that fails ends the others.
 //

@@ -103,7 +103,7 @@ func (p *c8dPush) sendAll(ctx context.Context, tag string, target *bestImage) er
 			manifests = append(manifests, img)
 		}
 	})
-	err := atOnce(ctx, p.job, manifests, func(ctx context.Context, img *bestImage) error {
+	err := p.job.eachImageAtOnce(ctx, manifests, func(ctx context.Context, img *bestImage) error {
 		return p.manifest(ctx, img.manifest.digest.String(), img.manifest)
 	})
 	if err != nil {

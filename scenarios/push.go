@@ -14,6 +14,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pushcheck/pushcheck/fakeregistry"
 	"github.com/pushcheck/pushcheck/internal/clock"
 	"github.com/pushcheck/pushcheck/internal/wire"
 	"github.com/pushcheck/pushcheck/pusher"
@@ -267,9 +268,31 @@ func (w *world) inspect(ctx context.Context, q question) registryState {
 // join puts what struck at the servers into the client's trace.
 func (w *world) join(trace wire.Trace) wire.Trace {
 	for _, h := range w.hosts {
-		trace = wire.Join(trace, h.server.Trace())
+		trace = wire.Join(trace, withConnections(h.server.Trace(), h.server.Fired()))
 	}
 	return trace
+}
+
+// withConnections adds to a server's trace what struck connections over which no
+// request has come to it, or not yet: whether one still comes of a connection that its
+// client gave up is a matter of chance.
+func withConnections(server wire.Trace, fired []fakeregistry.Firing) wire.Trace {
+	links := map[string]int{} // that no request came over, by their place in server
+	for _, e := range server {
+		links[e.Link] = -1
+	}
+	for _, f := range fired {
+		i, known := links[f.Link]
+		switch {
+		case f.Link == "", i < 0, f.Op != wire.OpConnect && f.Op != wire.OpTLS && f.Op != wire.OpToken:
+		case known:
+			server[i].Fault += "," + f.Fault
+		default:
+			links[f.Link] = len(server)
+			server = append(server, wire.Exchange{Link: f.Link, Fault: f.Fault})
+		}
+	}
+	return server
 }
 
 // firings ties what struck to the exchanges of a push: each to one that it marked.

@@ -203,7 +203,7 @@ func (w *world) judge(res *Result, pushes []*seenPush) {
 		res.Said = w.foreign.words(res.Secrets)
 	}
 	res.Trace = w.join(w.trace())
-	res.Virtual, res.Names = w.elapsed().Truncate(time.Microsecond), w.contents.digests()
+	res.Virtual, res.Names = w.elapsed().Truncate(turnsShow), w.contents.digests()
 	if len(pushes) > 0 {
 		last := pushes[len(pushes)-1]
 		res.Ending = last.ending()

@@ -11,7 +11,10 @@ import (
 
 // round is how often in virtual time each layer may begin a request: a length that
 // nobody notices, with an instant for each layer of any image.
-const round = 256 * time.Nanosecond
+const round = 1024 * time.Nanosecond
+
+// turnsShow is the least time that a report tells: hundreds of rounds stay below it.
+const turnsShow = time.Millisecond
 
 // turns lets layers that a client pushes at once begin their requests one after
 // the other, each at instants of its own. Virtual time stands still while anyone

@@ -4,7 +4,12 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,6 +69,40 @@ func TestE2EDockerSave(t *testing.T) {
 		require.NotEmpty(t, held(t, host, era, "v1"))
 		assert.Equal(t, held(t, host, era, "v2"), held(t, host, era, "v1"), "%s: what was saved is pushed as what it was saved from", era)
 		assert.Contains(t, d.run(t, 1, "save", "--platform", "linux/arm64", "lib/many:v1", "-o", filepath.Join(t.TempDir(), "x.tar")), "linux/arm64")
+	}
+}
+
+// startDockerd starts a docker of others, which keeps nothing.
+func startDockerd(t *testing.T) docker {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty.json"), []byte("{}"), 0o600))
+	cmd := exec.Command("dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid", "--config-file", dir+"/empty.json",
+		"-H", "unix://"+dir+"/s", "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs")
+	socket, _ := startAndFind(t, cmd, func() (io.ReadCloser, error) { return cmd.StderrPipe() }, regexp.MustCompile(`API listen on ([^"]+)`))
+	return docker{cmd, "unix://" + socket, t.TempDir()}
+}
+
+// TestE2EDockerdLoads: what docker save gets from our engine a real dockerd loads, as the
+// very image that was saved, out of every form that has its config.
+func TestE2EDockerdLoads(t *testing.T) {
+	t.Parallel()
+	theirs, pushcheck := startDockerd(t), build(t)
+	const archive = "../../scenarios/replay/testdata/modern/modern-docker-save.tar"
+	id := func() string {
+		return strings.TrimSpace(theirs.run(t, 0, "image", "inspect", "--format", "{{.Id}}", "lab/app:latest"))
+	}
+	theirs.run(t, 0, "load", "-i", archive)
+	want := id()
+	theirs.run(t, 0, "rmi", "lab/app:latest")
+	for _, era := range []string{"docker-1.10", "docker-20.10", "docker-28", "containerd", "best"} {
+		d := pushcheck.startEngine(t, "--era", era)
+		d.run(t, 0, "load", "-i", archive)
+		saved := filepath.Join(t.TempDir(), "saved.tar")
+		d.run(t, 0, "save", "-o", saved, "lab/app:latest")
+		theirs.run(t, 0, "load", "-i", saved)
+		assert.Equal(t, want, id(), era)
+		theirs.run(t, 0, "rmi", "lab/app:latest")
 	}
 }
 

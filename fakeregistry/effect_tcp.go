@@ -24,23 +24,23 @@ func cutKinds() []Kind {
 		},
 		{
 			Name: "accept-stall", Layer: "tcp", Where: []string{"connect"}, Seam: SeamConn,
-			Doc:    "The other side takes the connection and then says nothing, so that pushes hang.",
+			Doc:    "The other side takes the connection and then says nothing, so that pushes hang. Which connection of several is first is the kernel's to decide, except for our own eras.",
 			Params: []Param{timeParam("for", time.Duration(-1), "for how long; then all goes on")},
 			New:    func(a Args) (Effect, error) { return silence{hold: a.time("for")}, nil },
 		},
 		{
 			Name: "reset", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest, Params: []Param{after, side},
-			Doc: "Somebody on the way, often a balancer, resets the connection while a body is on it.",
+			Doc: "Somebody on the way, often a balancer, resets the connection while a body is on it. Of a program of others the kernel decides how much more it sends.",
 			New: func(a Args) (Effect, error) { return newCut(wire.FailureReset, a), nil },
 		},
 		{
 			Name: "close", Layer: "tcp", Where: []string{"any"}, Seam: SeamRequest, Params: []Param{after, side},
-			Doc: "The other side hangs up while a body is on the way, in good order as far as TCP is concerned.",
+			Doc: "The other side hangs up while a body is on the way, in good order as far as TCP is concerned. Of a program of others the kernel decides how much more it sends.",
 			New: func(a Args) (Effect, error) { return newCut(wire.FailureClosed, a), nil },
 		},
 		{
 			Name: "half-close", Layer: "tcp", Where: []string{"upload.*"}, Seam: SeamRequest,
-			Doc: "The registry answers and closes while the client still writes; the client may see a broken pipe instead of the answer.",
+			Doc: "The registry answers and closes while the client still writes; the client may see a broken pipe instead of the answer, which the kernel decides; our own eras see the answer.",
 			Params: []Param{
 				sizeParam("after", int64(0), "how many bytes of the request's body are read first"),
 				statusParam("the status of the answer", 500, 413),

@@ -24,6 +24,7 @@ func FormatPage() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, cell(k.shape.text), cell(k.doc))
 		}
 	}
+	b.WriteString(formatSame)
 	b.WriteString("\n## Operations\n\nOne vocabulary for faults, expectations, reports and coverage. `upload.*` is a glob, `any` every\nrequest; `@` adds an answer: a status, a class such as `5xx`, or one of ")
 	b.WriteString(strings.Join(wire.FailureNames(), ", ") + ".\n\n| operation | is |\n|---|---|\n")
 	for _, op := range opDocs {
@@ -39,6 +40,29 @@ func FormatPage() string {
 	}
 	return b.String()
 }
+
+// formatSame says what the same seed makes the same, and what it does not.
+const formatSame = `
+## The same seed
+
+A builtin era against registries of the bench runs in memory and on virtual time: the same file
+and seed give the same trace, byte for byte, with the same times and numbers of connections.
+Layers that are pushed at once begin their requests in turn. What a client writes is taken when
+the registry reads it, so that a fault decides how much of a body goes out; a body that is cut
+tells of the piece that was on its way as well. How a connection broke is told by who read of it,
+and an answer that came early lets go of a body once nobody will read more of it.
+
+Left to chance, and not part of a trace's text: upload sessions, tokens and certificates, which
+a trace writes as words, and the order of progress lines of layers that are pushed at once. Over
+HTTP/2, which a registry speaks only where a fault makes it, so is how much of a body was on its
+way when its stream ended.
+
+With programs of others, with a registry of somebody else's, and under ` + "`pushcheck serve`" + ` and
+` + "`proxy`" + `, the machine's own network and clock are used: there the kernel decides how much of a body
+goes out before ` + "`reset`" + `, ` + "`close`" + ` and ` + "`half-close`" + ` are felt and in which words, how long a client waits
+under ` + "`accept-stall`" + `, and which of two connections is first. The faults still count and draw as the
+seed has it, by operation and digest.
+`
 
 const formatHead = `# The scenario format
 

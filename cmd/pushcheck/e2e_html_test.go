@@ -59,6 +59,7 @@ func TestE2EHTML(t *testing.T) {
 		t.Run(name+" with a keyboard", func(t *testing.T) { keyboard(browse(t, chromium, file, 1200, 900)) })
 		t.Run(name+" on a phone", func(t *testing.T) { legible(browse(t, chromium, file, 360, 740), "light") })
 		t.Run(name+" on a phone in the dark", func(t *testing.T) { legible(browse(t, chromium, file, 360, 740), "dark") })
+		t.Run(name+" by a link to a cell", func(t *testing.T) { linked(t, chromium, file) })
 		t.Run(name+" without colours", func(t *testing.T) { colourless(browse(t, chromium, file, 1200, 900), name) })
 	}
 	t.Run("without its script", func(t *testing.T) { scriptless(t, chromium, pages["sweep"]) })
@@ -216,6 +217,19 @@ func keyboard(b *browser) {
 	require.Equal(t, last, ask[string](b, focused), "the keyboard does not come back")
 	b.do(chromedp.KeyEvent(kb.Tab))
 	require.False(t, ask[bool](b, `document.activeElement.matches('.scroll a.v')`), "a table is more than one stop of the Tab key")
+	b.quiet()
+}
+
+// linked opens a page by the address of what is behind a cell.
+func linked(t *testing.T, chromium context.Context, file string) {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), `<article id="`)
+	require.True(t, found)
+	id, _, _ := strings.Cut(rest, `"`)
+	b := browse(t, chromium, file+"#"+id, 1200, 900)
+	b.until(opened)
+	b.until(fmt.Sprintf("%s === %q", focused, id))
 	b.quiet()
 }
 

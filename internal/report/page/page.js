@@ -95,7 +95,7 @@
     location.hash = article.id.slice(1);
     shown();
   });
-  if (open()) shown();
+  window.addEventListener('load', shown); // a link may have led to what is behind a cell
 
   const buttons = [...document.querySelectorAll('button[data-only]')];
   for (const button of buttons) {

@@ -163,7 +163,7 @@ var man20 = &Check{
 }
 
 var man21 = &Check{
-	ID: "man-21", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01},
+	ID: "man-21", Level: Should, Silent: true, Spec: "error codes", Requires: list{mono01},
 	Doc:   "what is no manifest is refused with a 4xx and MANIFEST_INVALID",
 	Hurts: "operators and clients: somebody's mistake looks like an outage, or is stored",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -93,7 +93,7 @@ var err02 = &Check{
 }
 
 var err03 = &Check{
-	ID: "err-03", Level: Should, Silent: true, Spec: "error codes", Requires: list{err01},
+	ID: "err-03", Level: Should, Silent: true, Spec: "error codes", Requires: list{err01, mono01},
 	Doc:   "an error has the code that the specification has for it",
 	Hurts: "clients that act by code: they cannot tell a missing image from a missing right",
 	Run: eachMistake(func(a *answer, codes []string) error {
@@ -187,7 +187,7 @@ var err06 = &Check{
 }
 
 var err10 = &Check{
-	ID: "err-10", Level: Should, Spec: "HTTP methods", Requires: list{ping01},
+	ID: "err-10", Level: Should, Spec: "HTTP methods", Requires: list{mono01},
 	Doc:   "a method that a place does not have is answered 405, and a place that there is not 404",
 	Hurts: "clients that find out what a registry can do",
 	Run: func(ctx context.Context, p *Probe) error {

@@ -63,7 +63,7 @@ var err08 = &Check{
 }
 
 var err09 = &Check{
-	ID: "err-09", Level: Should, Silent: true, Spec: "error codes", Requires: list{ping01},
+	ID: "err-09", Level: Should, Silent: true, Spec: "error codes", Requires: list{mono01},
 	Doc:   "a push to a repository that cannot be made is refused at once, with NAME_UNKNOWN, NAME_INVALID or DENIED",
 	Hurts: "docker, which repeats a push at a 5xx or 429 for a minute, and does not say what is wrong",
 	Run: func(ctx context.Context, p *Probe) error {

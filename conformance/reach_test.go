@@ -339,3 +339,16 @@ func TestScreen(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOnly: a registry that takes no push at all has one cause.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	for status, code := range map[int]string{http.StatusMethodNotAllowed: "UNSUPPORTED", http.StatusForbidden: "DENIED"} {
+		report := run(t, served(t, witness{wrap: instead(func(r *http.Request, _ wire.Route) bool {
+			return r.Method != http.MethodGet && r.Method != http.MethodHead
+		}, status, `{"errors":[{"code":"`+code+`"}]}`)}), conformance.Options{})
+		require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
+		require.Len(t, report.Causes(), 1)
+		require.Equal(t, []string{"mono-01"}, report.Causes()[0].Checks)
+	}
+}

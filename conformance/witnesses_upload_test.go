@@ -23,7 +23,7 @@ func uploadWitnesses() []witness {
 		}
 	}
 	return []witness{
-		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart), also: []string{"err-09"}},
+		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart)},
 		{id: "mono-02", wrap: without("Location", wire.OpUploadStart)},
 		{id: "mono-03", wrap: without("Location", wire.OpUploadPut)},
 		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},

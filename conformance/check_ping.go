@@ -19,10 +19,16 @@ var ping01 = &Check{
 	Hurts: "every client: docker takes the registry for none of V2 and gives up or falls back to V1",
 	Run: func(ctx context.Context, p *Probe) error {
 		a, err := p.get(ctx, "/v2/")
-		if err = first(err, a.wantIf(err, http.StatusOK)); err == nil {
+		if err = first(err, a.wantIf(err, http.StatusOK)); err != nil {
+			return cmp.Or(p.turnedAway(a, err), err)
+		}
+		if a.noPage() == nil {
 			return nil
 		}
-		return cmp.Or(p.turnedAway(a, err), err)
+		if a, err = p.get(ctx, manifestPath(p.Repository, "there.is-none")); err == nil && a.noPage() != nil {
+			return a.violation("a registry", "a page, as for whatever is asked")
+		}
+		return err
 	},
 }
 

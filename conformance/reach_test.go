@@ -352,3 +352,21 @@ func TestReadOnly(t *testing.T) {
 		require.Equal(t, []string{"mono-01"}, report.Causes()[0].Checks)
 	}
 }
+
+// TestNoRegistry: a site that has a page for every address is no registry, and that is
+// all there is to say.
+func TestNoRegistry(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html>Welcome!</html>") // the client may be gone
+	}))
+	t.Cleanup(server.Close)
+	report := run(t, server.URL, conformance.Options{})
+	require.Equal(t, conformance.ExitFailed, report.ExitCode(conformance.Must))
+	require.Equal(t, 1, report.Count(conformance.Fail))
+	require.Equal(t, "want a registry, got a page, as for whatever is asked", report.Causes()[0].Title)
+
+	home := instead(func(r *http.Request, _ wire.Route) bool { return r.URL.Path == "/v2/" }, 200, "<html>Welcome!</html>")
+	require.Empty(t, unmet(run(t, served(t, witness{wrap: home}), conformance.Options{Run: []string{"mono-03", "ping-01"}})), "a registry may have a page")
+}

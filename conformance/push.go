@@ -139,7 +139,7 @@ func (d pushed) failed() error {
 	if busy := d.line.tooMany(); busy != nil {
 		return &pushError{suspectsOf(busy.exchange.Route.Op), fmt.Errorf("%s was told each time that there are too many requests: %s", d.era.Name, busy.said())}
 	}
-	if d.late && a == nil && !d.again {
+	if d.late && (a == nil && !d.again || d.cutShort(a)) {
 		return fmt.Errorf("%s had not pushed the image within %s", d.era.Name, d.line.p.timeout)
 	}
 	if a == nil {
@@ -154,6 +154,12 @@ func (d pushed) failed() error {
 		got = fmt.Sprintf("%s, which %s tried again until %s were over", a.said(), d.era.Name, d.line.p.timeout)
 	}
 	return d.suspect(a, "an image that "+d.era.Name+" pushes is taken", got)
+}
+
+// cutShort reports whether an exchange failed for nothing but the end of the push's
+// time, long before its own was over.
+func (d pushed) cutShort(a *answer) bool {
+	return a != nil && (errors.Is(a.err, context.DeadlineExceeded) || errors.Is(a.err, context.Canceled)) && a.exchange.Elapsed < d.line.p.timeout/2
 }
 
 // suspect is a violation at an exchange of the push.

@@ -370,3 +370,24 @@ func TestNoRegistry(t *testing.T) {
 	home := instead(func(r *http.Request, _ wire.Route) bool { return r.URL.Path == "/v2/" }, 200, "<html>Welcome!</html>")
 	require.Empty(t, unmet(run(t, served(t, witness{wrap: home}), conformance.Options{Run: []string{"mono-03", "ping-01"}})), "a registry may have a page")
 }
+
+// TestASlowRegistry: an era that a slow registry gave no time to end has not found
+// anything wrong.
+func TestASlowRegistry(t *testing.T) {
+	t.Parallel()
+	slow := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Header.Get("User-Agent"), "docker/") {
+				time.Sleep(200 * time.Millisecond)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	report, err := conformance.Run(t.Context(), conformance.Target{URL: served(t, witness{wrap: slow})}, conformance.Options{
+		Run: []string{"era-docker-20.10"}, Skip: []string{"conc", "chunk", "mount", "blob", "man", "dig", "err", "sec", "mono-03", "mono-05"}, Timeout: 1500 * time.Millisecond, Seed: 1,
+	})
+	require.NoError(t, err)
+	v := report.Verdict("era-docker-20.10")
+	require.Equal(t, conformance.Errored, v.Word, v.Reason)
+	require.Contains(t, v.Reason, "had not pushed the image within")
+}

@@ -55,7 +55,8 @@ and an answer that came early lets go of a body once nobody will read more of it
 Left to chance, and not part of a trace's text: upload sessions, tokens and certificates, which
 a trace writes as words, and the order of progress lines of layers that are pushed at once. Over
 HTTP/2, which a registry speaks only where a fault makes it, so is how much of a body was on its
-way when its stream ended.
+way when its stream ended. A kept connection on which a registry sent more than it had announced
+(` + "`long-body`" + `) may or may not be used once more before that is noticed.
 
 With programs of others, with a registry of somebody else's, and under ` + "`pushcheck serve`" + ` and
 ` + "`proxy`" + `, the machine's own network and clock are used: there the kernel decides how much of a body

@@ -96,6 +96,9 @@ func (c *conn) Close() error {
 	if !again {
 		c.forget(c)
 	}
+	if m, ok := c.Conn.(*memConn); ok && c.h2.Load() != nil {
+		m.forsake()
+	}
 	return c.Conn.Close()
 }
 

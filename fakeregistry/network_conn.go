@@ -125,6 +125,10 @@ func (c *memConn) Stalled(over <-chan struct{}) {
 // GiveUp makes the Write that waits fail, and those to come.
 func (c *memConn) GiveUp() { c.out.set(func() { c.out.hopeless = true }) }
 
+// forsake makes the other end's Write that waits fail, and those to come: over HTTP/2
+// who reads there writes too, and would wait for ever.
+func (c *memConn) forsake() { c.in.set(func() { c.in.hopeless = true }) }
+
 // Broken is what Read says, after all that was sent, of how the other end ended the
 // connection; nil when it did not.
 func (c *memConn) Broken() error {

@@ -63,7 +63,9 @@ func (a *attempt) settle(resp *http.Response) {
 // writing or of its reading, whichever fails first; who read knows better.
 func (a *attempt) sure(err error) error {
 	sure := a.connection().certainty()
-	if sure == nil || a.sent.closed == nil || a.sent.ended.Load() {
+	var op *net.OpError
+	wrote := errors.As(err, &op) && op.Op == "write"
+	if unsent := a.sent.closed != nil && !a.sent.ended.Load(); sure == nil || !unsent && !wrote {
 		return err
 	}
 	if how := classify(err, false); how != FailureReset && how != FailureClosed {

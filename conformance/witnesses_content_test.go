@@ -45,7 +45,7 @@ func manifestWitnesses() []witness {
 			if strings.Contains(a.Header().Get("Content-Type"), "index") {
 				a.Header().Set("Content-Type", "application/json")
 			}
-		}, wire.OpManifestGet)},
+		}, wire.OpManifestGet), also: []string{"man-25"}},
 		{id: "man-07", wrap: without("Location", wire.OpManifestPut)},
 		{id: "man-08", wrap: edit(func(a *reply) {
 			if a.Code == 200 && strings.HasSuffix(a.Body.String(), "\n") {
@@ -58,7 +58,7 @@ func manifestWitnesses() []witness {
 			if strings.Contains(a.Header().Get("Content-Type"), "index") {
 				a.Header().Set("Docker-Content-Digest", digest.FromString("child").String())
 			}
-		}, wire.OpManifestHead)},
+		}, wire.OpManifestHead), also: []string{"man-25"}},
 		{id: "man-12", wrap: edit(func(a *reply) {
 			if strings.Contains(a.r.Header.Get("Accept"), "prettyjws") && strings.HasSuffix(a.route.Repository, "/man-12") {
 				a.set(200, "{}")
@@ -201,7 +201,7 @@ func otherWitnesses() []witness {
 		}},
 		{id: "err-10", wrap: instead(func(r *http.Request, _ wire.Route) bool { return strings.HasSuffix(r.URL.Path, "/nothing/here") }, 200, "{}")},
 		{id: "err-11", wrap: edit(func(a *reply) { a.Header().Set("Warning", `110 - "`+strings.Repeat("x", 5000)+`"`) })},
-		{id: "err-12", wrap: status(404, 400, wire.OpManifestHead)},
+		{id: "err-12", wrap: status(404, 400, wire.OpManifestHead), also: []string{"del-01", "del-02", "sec-01", "tag-14"}},
 		{id: "conc-01", wrap: instead(once(wire.OpUploadPut, "conc-01"), 409, ""), also: []string{}},
 		{id: "conc-02", wrap: tagsOf(func(a *reply, tags []any) []any {
 			if !strings.HasSuffix(a.route.Repository, "/conc-02") {

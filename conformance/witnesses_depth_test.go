@@ -132,7 +132,7 @@ func deepUploadWitnesses() []witness {
 			}
 		}, wire.OpUploadPatch)},
 		{id: "mono-05", wrap: instead(func(r *http.Request, route wire.Route) bool {
-			return route.Op == wire.OpUploadPut && strings.Contains(r.URL.RawQuery, "digest=sha256:")
+			return r.Method == http.MethodPut && route.Op == wire.OpUploadPut && strings.Contains(r.URL.RawQuery, "digest=sha256:")
 		}, 400, "")},
 		{id: "mono-07", wrap: followed(func(r *http.Request, route wire.Route, body []byte, u uploading) []byte {
 			if q := r.URL.Query(); route.Op == wire.OpUploadPut && u.chunks > 0 && !q.Has("digest") {
@@ -220,7 +220,7 @@ func believes(when func(r *http.Request, u uploading, body []byte) bool) func(ht
 	kept := map[string][]byte{}
 	return func(next http.Handler) http.Handler {
 		upload := followed(func(r *http.Request, route wire.Route, body []byte, u uploading) []byte {
-			if route.Op == wire.OpUploadPut && route.Digest.Algorithm() == digest.SHA256 && when(r, u, body) {
+			if route.Op == wire.OpUploadPut && route.Digest.Validate() == nil && route.Digest.Algorithm() == digest.SHA256 && when(r, u, body) {
 				mu.Lock()
 				kept[route.Repository+route.Digest.String()] = append(bytes.Clone(u.data), body...)
 				mu.Unlock()

@@ -44,7 +44,7 @@ func listWitnesses() []witness {
 		{id: "tag-12", wrap: tagsOf(func(_ *reply, tags []any) []any {
 			return slices.DeleteFunc(tags, func(t any) bool { return t == "_v1.2-RC_3" })
 		})},
-		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-05", "tag-09"}},
+		{id: "tag-03", wrap: tagsWithoutLimit(), also: []string{"tag-04", "tag-05", "tag-09"}},
 		{id: "tag-04", wrap: without("last"), also: []string{"conc-10", "tag-06"}},
 		{id: "tag-04", wrap: ask(func(r *http.Request, _ wire.Route) { // it begins anew behind the last tag
 			if q := r.URL.Query(); strings.HasSuffix(r.URL.Path, "/tag-04/tags/list") && q.Get("last") == "b.1" {
@@ -71,7 +71,7 @@ func listWitnesses() []witness {
 				return tags[:1]
 			}
 			return tags
-		})},
+		}), also: []string{"lim-04"}},
 		{id: "tag-09", wrap: edit(func(a *reply) {
 			if query(a, "n") == "-1" {
 				a.set(500, "")

@@ -36,13 +36,13 @@ func blobWitnesses() []witness {
 				a.Header().Set("Content-Length", "7")
 			}
 		}, wire.OpBlobHead)},
-		{id: "blob-02", wrap: status(404, 200, wire.OpBlobHead), also: []string{"blob-14", "chunk-07", "del-03", "err-12", "mono-07", "mono-14", "perf-01", "sec-05"}},
+		{id: "blob-02", wrap: status(404, 200, wire.OpBlobHead), also: []string{"blob-14", "chunk-07", "del-03", "dig-06", "err-12", "mono-07", "mono-14", "perf-01", "sec-01", "sec-05"}},
 		{id: "blob-03", wrap: edit(func(a *reply) {
 			if a.Code == 200 && a.Body.Len() > 4000 && strings.HasSuffix(a.route.Repository, "/blob-03") {
 				a.set(200, a.Body.String()[:4000])
 			}
 		}, wire.OpBlobGet)},
-		{id: "blob-04", wrap: status(404, 200, wire.OpBlobGet), also: []string{"dig-04", "dig-06", "err-12", "sec-01"}},
+		{id: "blob-04", wrap: status(404, 200, wire.OpBlobGet), also: []string{"blob-14", "del-03", "dig-04", "dig-06", "err-12", "sec-01"}},
 		{id: "blob-05", wrap: edit(func(a *reply) {
 			if a.Code == 206 {
 				a.Header().Del("Content-Range")
@@ -77,7 +77,7 @@ func blobWitnesses() []witness {
 				next.ServeHTTP(w, r)
 			})
 		}},
-		{id: "blob-14", wrap: earlyBlob()},
+		{id: "blob-14", wrap: earlyBlob(), also: []string{"mono-07"}},
 		{id: "dig-01", wrap: without("Docker-Content-Digest", wire.OpBlobHead, wire.OpBlobGet, wire.OpManifestHead, wire.OpManifestGet)},
 		{id: "dig-01", wrap: edit(func(a *reply) {
 			if a.Code == 200 {

@@ -26,7 +26,7 @@ func uploadWitnesses() []witness {
 		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart)},
 		{id: "mono-02", wrap: without("Location", wire.OpUploadStart)},
 		{id: "mono-03", wrap: without("Location", wire.OpUploadPut)},
-		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},
+		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-03", "dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},
 		{id: "mono-04", wrap: oneSession()},
 		{id: "mono-05", wrap: edit(func(a *reply) {
 			if strings.Contains(a.r.URL.Path, "/mono-05/") {
@@ -41,7 +41,7 @@ func uploadWitnesses() []witness {
 		{id: "mono-08", wrap: without("Docker-Upload-Uuid", wire.OpUploadStart)},
 		{id: "mono-10", wrap: status(404, 204, wire.OpUploadStatus), also: []string{"chunk-21", "chunk-22", "sec-07"}},
 		{id: "mono-11", wrap: instead(once(wire.OpUploadPut, "mono-11"), 409, "")},
-		{id: "mono-12", wrap: status(404, 500, wire.OpUploadPut), also: []string{"chunk-20", "err-06", "res-05"}},
+		{id: "mono-12", wrap: status(404, 500, wire.OpUploadPut), also: []string{"chunk-20", "chunk-21", "chunk-22", "err-06", "res-05"}},
 		{id: "mono-13", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPut && r.ContentLength < 0
 		}, 411, "")},
@@ -67,8 +67,8 @@ func uploadWitnesses() []witness {
 		{id: "chunk-05", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPatch && r.Header.Get("Content-Range") != "" && !strings.HasPrefix(r.Header.Get("Content-Range"), "0-") &&
 				strings.HasPrefix(r.Header.Get("Content-Range"), "256-")
-		}, 409, ""), also: []string{}},
-		{id: "chunk-06", wrap: takes("512-", wire.OpUploadPatch)},
+		}, 409, ""), also: []string{"chunk-06"}},
+		{id: "chunk-06", wrap: takes("512-", wire.OpUploadPatch), also: []string{"chunk-08"}},
 		{id: "chunk-07", wrap: takes("512-", wire.OpUploadPut)},
 		{id: "chunk-08", wrap: takes("0-", wire.OpUploadPatch)},
 		{id: "chunk-09", wrap: takes("128-", wire.OpUploadPatch)},
@@ -76,9 +76,9 @@ func uploadWitnesses() []witness {
 		{id: "chunk-09", wrap: appendsRefused("/chunk-09")},
 		{id: "chunk-10", wrap: instead(func(r *http.Request, route wire.Route) bool {
 			return route.Op == wire.OpUploadPut && r.ContentLength > 0 && strings.HasPrefix(r.Header.Get("Content-Range"), "256-")
-		}, 500, "")},
+		}, 500, ""), also: []string{"chunk-07"}},
 		{id: "chunk-11", wrap: status(204, 202, wire.OpUploadStatus), also: []string{"chunk-12"}},
-		{id: "chunk-11", wrap: edit(func(a *reply) { shift(a.Header(), 5) }, wire.OpUploadStatus)},
+		{id: "chunk-11", wrap: edit(func(a *reply) { shift(a.Header(), 5) }, wire.OpUploadStatus), also: []string{"chunk-06", "chunk-08", "chunk-09"}},
 		{id: "chunk-12", wrap: edit(func(a *reply) {
 			if a.Header().Get("Range") == "0-0" {
 				a.Header().Del("Location")
@@ -98,7 +98,7 @@ func uploadWitnesses() []witness {
 			}
 		}, wire.OpUploadPatch)},
 		{id: "chunk-20", wrap: instead(in("other/chunk-20", wire.OpUploadPut, ""), 201, "")},
-		{id: "chunk-21", wrap: instead(opIs(wire.OpUploadCancel), 204, ""), also: []string{"sec-07"}},
+		{id: "chunk-21", wrap: instead(opIs(wire.OpUploadCancel), 204, ""), also: []string{"chunk-22", "sec-07"}},
 		{id: "chunk-22", wrap: edit(func(a *reply) {
 			if a.Code == 404 {
 				a.set(404, `{"errors":[{"code":"BLOB_UNKNOWN"}]}`)

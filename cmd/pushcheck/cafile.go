@@ -22,17 +22,20 @@ func readCA(flag, path string) (pem []byte, pool *x509.CertPool, err error) {
 	return pem, pool, nil
 }
 
+// pairLimit is how large a file of a certificate or a key may be, in bytes.
+const pairLimit = 1 << 20
+
 // readPair reads the certificate that one shows and its private key, of the files that
 // --cert and --key name.
 //
 // Errors: usage, of a file that cannot be read, is no regular one or is too large, and of
 // two that do not go together.
 func readPair(cert, key string) (tls.Certificate, error) {
-	certPEM, err := readSmall(cert, configLimit)
+	certPEM, err := readSmall(cert, pairLimit)
 	if err != nil {
 		return tls.Certificate{}, usage("", "--cert: %v", err)
 	}
-	keyPEM, err := readSmall(key, configLimit)
+	keyPEM, err := readSmall(key, pairLimit)
 	if err != nil {
 		return tls.Certificate{}, usage("", "--key: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // A certain connection leaves nothing to chance where the kernel does: see
@@ -59,10 +60,17 @@ func (a *attempt) settle(resp *http.Response) {
 	}
 }
 
+// peekFailed is what net/http puts before an error that it read before it knew of the
+// request, which may be sooner or later.
+const peekFailed = "readLoopPeekFailLocked: "
+
 // sure is the error of a request whose connection broke. net/http tells of its
 // writing or of its reading, whichever fails first; who read knows better.
 func (a *attempt) sure(err error) error {
 	sure := a.connection().certainty()
+	if within := errors.Unwrap(err); sure != nil && within != nil && strings.HasPrefix(err.Error(), peekFailed) {
+		err = within
+	}
 	var op *net.OpError
 	wrote := errors.As(err, &op) && op.Op == "write"
 	if unsent := a.sent.closed != nil && !a.sent.ended.Load(); sure == nil || !unsent && !wrote {

@@ -31,6 +31,7 @@ type witness struct {
 	wrap func(next http.Handler) http.Handler
 	// also are the checks beyond those that it blocks which see the same thing.
 	also   []string
+	eras   []string // the whole pushes that see it, which run with -full alone
 	quirks fakeregistry.Quirks
 	tcp    func(t *testing.T, backend string) string // stands before the server
 	slow   bool                                      // runs with -full alone
@@ -248,6 +249,9 @@ func TestWitnesses(t *testing.T) { //nolint:tparallel // its count waits for the
 					}
 				}
 				want := append([]string{w.id}, w.also...)
+				if *full {
+					want = append(want, w.eras...)
+				}
 				slices.Sort(got)
 				slices.Sort(want)
 				if diff := cmp.Diff(want, got); diff != "" {

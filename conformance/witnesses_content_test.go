@@ -58,7 +58,7 @@ func manifestWitnesses() []witness {
 			if strings.Contains(a.Header().Get("Content-Type"), "index") {
 				a.Header().Set("Docker-Content-Digest", digest.FromString("child").String())
 			}
-		}, wire.OpManifestHead), also: []string{"man-25"}},
+		}, wire.OpManifestHead), also: []string{"man-25"}, eras: []string{"era-bad-line-best"}},
 		{id: "man-12", wrap: edit(func(a *reply) {
 			if strings.Contains(a.r.Header.Get("Accept"), "prettyjws") && strings.HasSuffix(a.route.Repository, "/man-12") {
 				a.set(200, "{}")

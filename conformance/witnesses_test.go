@@ -36,7 +36,7 @@ func blobWitnesses() []witness {
 				a.Header().Set("Content-Length", "7")
 			}
 		}, wire.OpBlobHead)},
-		{id: "blob-02", wrap: status(404, 200, wire.OpBlobHead), also: []string{"blob-14", "chunk-07", "del-03", "dig-06", "err-12", "mono-07", "mono-14", "perf-01", "sec-01", "sec-05"}},
+		{id: "blob-02", wrap: status(404, 200, wire.OpBlobHead), also: []string{"blob-14", "chunk-07", "del-03", "dig-06", "err-12", "mono-07", "mono-14", "perf-01", "sec-01", "sec-05"}, eras: []string{"era-bad-line-docker-28"}},
 		{id: "blob-03", wrap: edit(func(a *reply) {
 			if a.Code == 200 && a.Body.Len() > 4000 && strings.HasSuffix(a.route.Repository, "/blob-03") {
 				a.set(200, a.Body.String()[:4000])
@@ -78,13 +78,13 @@ func blobWitnesses() []witness {
 			})
 		}},
 		{id: "blob-14", wrap: earlyBlob(), also: []string{"mono-07"}},
-		{id: "dig-01", wrap: without("Docker-Content-Digest", wire.OpBlobHead, wire.OpBlobGet, wire.OpManifestHead, wire.OpManifestGet)},
+		{id: "dig-01", wrap: without("Docker-Content-Digest", wire.OpBlobHead, wire.OpBlobGet, wire.OpManifestHead, wire.OpManifestGet), eras: []string{"era-bad-line-best"}},
 		{id: "dig-01", wrap: edit(func(a *reply) {
 			if a.Code == 200 {
 				a.Header().Set("Docker-Content-Digest", digest.FromString("x").String())
 			}
 		}, wire.OpBlobHead, wire.OpBlobGet), also: []string{"dig-07", "mono-17"}},
-		{id: "dig-02", wrap: without("Docker-Content-Digest", wire.OpManifestPut)},
+		{id: "dig-02", wrap: without("Docker-Content-Digest", wire.OpManifestPut), eras: []string{"era-bad-line-docker-28"}},
 		{id: "dig-03", wrap: edit(func(a *reply) {
 			if strings.Contains(a.Body.String(), "DIGEST_INVALID") {
 				a.set(400, `{"errors":[{"code":"BLOB_UPLOAD_INVALID"}]}`)

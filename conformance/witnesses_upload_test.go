@@ -39,7 +39,7 @@ func uploadWitnesses() []witness {
 			}
 		}, wire.OpUploadPut, wire.OpOther)},
 		{id: "mono-08", wrap: without("Docker-Upload-Uuid", wire.OpUploadStart)},
-		{id: "mono-10", wrap: status(404, 204, wire.OpUploadStatus), also: []string{"chunk-21", "chunk-22", "sec-07"}},
+		{id: "mono-10", wrap: status(404, 204, wire.OpUploadStatus), also: []string{"chunk-21", "chunk-22", "sec-07"}, eras: []string{"era-bad-line-best"}},
 		{id: "mono-11", wrap: instead(once(wire.OpUploadPut, "mono-11"), 409, "")},
 		{id: "mono-12", wrap: status(404, 500, wire.OpUploadPut), also: []string{"chunk-20", "chunk-21", "chunk-22", "err-06", "res-05"}},
 		{id: "mono-13", wrap: instead(func(r *http.Request, route wire.Route) bool {
@@ -78,7 +78,7 @@ func uploadWitnesses() []witness {
 			return route.Op == wire.OpUploadPut && r.ContentLength > 0 && strings.HasPrefix(r.Header.Get("Content-Range"), "256-")
 		}, 500, ""), also: []string{"chunk-07"}},
 		{id: "chunk-11", wrap: status(204, 202, wire.OpUploadStatus), also: []string{"chunk-12"}},
-		{id: "chunk-11", wrap: edit(func(a *reply) { shift(a.Header(), 5) }, wire.OpUploadStatus), also: []string{"chunk-06", "chunk-08", "chunk-09"}},
+		{id: "chunk-11", wrap: edit(func(a *reply) { shift(a.Header(), 5) }, wire.OpUploadStatus), also: []string{"chunk-06", "chunk-08", "chunk-09"}, eras: []string{"era-bad-line-best"}},
 		{id: "chunk-12", wrap: edit(func(a *reply) {
 			if a.Header().Get("Range") == "0-0" {
 				a.Header().Del("Location")
@@ -108,7 +108,7 @@ func uploadWitnesses() []witness {
 			return route.Op == wire.OpUploadPatch && strings.Contains(r.URL.Path, "chunk-23") && r.Header.Get("Content-Range") == ""
 		}, 500, "")},
 		{id: "res-01", wrap: afterCut(wire.OpUploadStatus, 404)},
-		{id: "res-02", wrap: afterCut(wire.OpUploadPatch, 409)},
+		{id: "res-02", wrap: afterCut(wire.OpUploadPatch, 409), eras: []string{"era-bad-line-best"}},
 		{id: "res-04", wrap: oneConnection("res-04")},
 		{id: "res-08", wrap: cutManifests()},
 		{id: "res-09", wrap: instead(once(wire.OpManifestPut, "/res-09"), 409, "")},

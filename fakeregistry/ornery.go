@@ -54,7 +54,7 @@ func OddityList() []Oddity {
 			func(q *Quirks, _ *rand.Rand) { q.ExtraFields = true },
 		},
 		{
-			"shuffled-errors", "A refusal has several errors, in any order, one with a code of the registry's own.", "OCI distribution-spec 1.1, \"Error codes\": errors is a list",
+			"shuffled-errors", "A refusal has several errors, in any order, one in words of the registry's own.", "OCI distribution-spec 1.1, \"Error codes\": errors is a list",
 			func(q *Quirks, _ *rand.Rand) { q.ShuffledErrors = true },
 		},
 		{

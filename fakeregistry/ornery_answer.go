@@ -188,13 +188,18 @@ func (w *oddWriter) finish() {
 	w.release(append(body, '\n'))
 }
 
-// shuffle adds an error of the registry's own, in front of the others or behind.
+// shuffle adds an error in words of the registry's own, in front of the others or behind.
+// Its code is that of the first: a code has to be one of the specification's.
 func (w *oddWriter) shuffle(fields map[string]json.RawMessage) {
 	var list []json.RawMessage
 	if json.Unmarshal(fields["errors"], &list) != nil || len(list) == 0 {
 		return
 	}
-	own := json.RawMessage(`{"code":"X_ADVICE","message":"see our status page","detail":{"page":["a",1,null]}}`)
+	var first struct{ Code json.RawMessage }
+	if json.Unmarshal(list[0], &first) != nil || len(first.Code) == 0 {
+		return
+	}
+	own := json.RawMessage(`{"code":` + string(first.Code) + `,"message":"see our status page","detail":{"page":["a",1,null]}}`)
 	if w.turn%2 == 0 {
 		list = append([]json.RawMessage{own}, list...)
 	} else {

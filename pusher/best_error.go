@@ -109,8 +109,8 @@ func (a *answer) read() {
 	}
 	var texts []string
 	for _, e := range said.Errors {
-		if e.Code != "" {
-			a.codes = append(a.codes, shortened(e.Code))
+		if code := shortened(e.Code); code != "" && !slices.Contains(a.codes, code) {
+			a.codes = append(a.codes, code)
 		}
 		if e.Message != "" {
 			texts = append(texts, e.Message)

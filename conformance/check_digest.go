@@ -154,7 +154,7 @@ func (p *Probe) lie(ctx context.Context, l liar) (*answer, error) {
 }
 
 var dig03 = &Check{
-	ID: "dig-03", Level: Should, Spec: "post then put", Requires: list{mono02},
+	ID: "dig-03", Level: Should, Spec: "post then put", Requires: list{mono02}, Uses: list{mono03},
 	Doc:   "a blob that has another digest than was said is refused with 400 and DIGEST_INVALID",
 	Hurts: "clients that tell a corrupt upload from other mistakes, and repeat it",
 	Run: func(ctx context.Context, p *Probe) error {

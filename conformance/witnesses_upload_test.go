@@ -26,7 +26,7 @@ func uploadWitnesses() []witness {
 		{id: "mono-01", wrap: status(202, 200, wire.OpUploadStart)},
 		{id: "mono-02", wrap: without("Location", wire.OpUploadStart)},
 		{id: "mono-03", wrap: without("Location", wire.OpUploadPut)},
-		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-03", "dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},
+		{id: "mono-03", wrap: status(201, 200, wire.OpUploadPut), also: []string{"dig-07", "mono-09", "mono-15", "mono-17", "res-10"}},
 		{id: "mono-04", wrap: oneSession()},
 		{id: "mono-05", wrap: edit(func(a *reply) {
 			if strings.Contains(a.r.URL.Path, "/mono-05/") {

@@ -38,22 +38,30 @@ func atOnce[T any](ctx context.Context, j *Job, list []T, do func(context.Contex
 	if n <= 0 {
 		n = max(j.Era.Layers.Concurrency, 1)
 	}
-	limit, group := clock.NewLimit(j.Clock, n), clock.NewGroup(j.Clock)
-	var mu sync.Mutex // guards first
+	var mu sync.Mutex // guards first and next
 	var first error
-	for _, b := range list {
-		place := limit.Queue()
+	next := 0
+	take := func() (T, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if own.Err() != nil || next == len(list) {
+			var none T
+			return none, false
+		}
+		next++
+		return list[next-1], true
+	}
+	group := clock.NewGroup(j.Clock)
+	for range min(n, len(list)) {
 		group.Go(func() {
-			defer place.Leave()
-			err := place.Wait(own)
-			if err == nil {
-				err = do(own, b)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && first == nil {
-				first = err
-				cancel()
+			for b, ok := take(); ok; b, ok = take() {
+				err := do(own, b)
+				mu.Lock()
+				if err != nil && first == nil {
+					first = err
+					cancel()
+				}
+				mu.Unlock()
 			}
 		})
 	}

@@ -1,13 +1,11 @@
 package image
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -85,20 +83,24 @@ func (s *source) document(name string, file stagedFile, v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(v); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, s.fail(name, "its JSON is cut off", adviceAgain)
-		}
-		problem := "it is not JSON: " + err.Error()
-		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) { // its own text speaks of our types
-			problem = fmt.Sprintf("it is not the JSON that belongs there: %s is of type %s", cmp.Or(typ.Field, "the whole"), typ.Value)
-		}
-		return nil, &LoadError{Source: s.name, Entry: name, Problem: problem, Advice: adviceRebuild}
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, s.fail(name, "something follows its JSON", adviceRebuild)
+	if err := json.Unmarshal(data, v); err != nil {
+		return nil, s.notJSON(name, err)
 	}
 	return data, nil
+}
+
+// notJSON is the error of a document that could not be decoded.
+func (s *source) notJSON(name string, err error) error {
+	switch text := err.Error(); { // encoding/json has no other way to tell them apart
+	case text == "unexpected end of JSON input":
+		return s.fail(name, "its JSON is cut off", adviceAgain)
+	case strings.HasSuffix(text, "after top-level value"):
+		return s.fail(name, "something follows its JSON", adviceRebuild)
+	}
+	problem := "it is not JSON: " + err.Error()
+	var typ *json.UnmarshalTypeError
+	if errors.As(err, &typ) { // its own text speaks of our types
+		problem = fmt.Sprintf("it is not the JSON that belongs there: %s is of type %s", cmp.Or(typ.Field, "the whole"), typ.Value)
+	}
+	return &LoadError{Source: s.name, Entry: name, Problem: problem, Advice: adviceRebuild}
 }

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bufio"
 	"io"
 	"net"
 )
@@ -16,7 +15,7 @@ func HangUp(c net.Conn) {
 
 // Part ends a connection in peace: what the client still sends is read, so that
 // the kernel does not turn the end into a reset.
-func Part(c net.Conn, r *bufio.Reader) {
+func Part(c net.Conn, r io.Reader) {
 	if w, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = w.CloseWrite()
 	}

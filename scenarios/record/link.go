@@ -105,7 +105,7 @@ func (l *link) lost(e *recording.Exchange, sent *tap, err error) {
 		e.Err = text
 	})
 	if broken == nil && strings.Contains(text, "recorder closed") {
-		recording.Part(l.conn, l.r)
+		recording.Part(l.conn, sent.beside(l.r))
 		return
 	}
 	recording.HangUp(l.raw)

@@ -23,6 +23,7 @@ const (
 // holds no more of it than is kept. It is safe for concurrent use: net/http reads
 // the body of a request while the answer comes already.
 type tap struct {
+	reading  sync.Mutex // guards r
 	r        io.Reader
 	declared int64 // -1 when unknown
 
@@ -46,7 +47,9 @@ func newTap(r io.Reader, declared int64) *tap {
 
 // Read implements io.Reader.
 func (t *tap) Read(p []byte) (int, error) {
+	t.reading.Lock()
 	n, err := t.r.Read(p)
+	t.reading.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.n += int64(n)
@@ -62,6 +65,22 @@ func (t *tap) Read(p []byte) (int, error) {
 		t.ended = true
 	}
 	return n, err
+}
+
+// beside is what the tap reads from, for somebody who reads on when the answer is there:
+// net/http may not have noticed yet that nobody wants the body any more.
+func (t *tap) beside(from io.Reader) io.Reader { return besideTap{t, from} }
+
+type besideTap struct {
+	tap  *tap
+	from io.Reader
+}
+
+// Read implements io.Reader.
+func (b besideTap) Read(p []byte) (int, error) {
+	b.tap.reading.Lock()
+	defer b.tap.reading.Unlock()
+	return b.from.Read(p)
 }
 
 // keep holds the beginning, for as long as it can be something that is kept. t.mu

@@ -100,7 +100,7 @@ func (l *link) answer(e *recording.Exchange, head *recording.Head, sent *tap, re
 		return false
 	}
 	if err != nil || closing || !sent.whole() {
-		recording.Part(l.conn, l.r)
+		recording.Part(l.conn, sent.beside(l.r))
 		return false
 	}
 	return true

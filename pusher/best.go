@@ -72,6 +72,7 @@ const (
 	bestAsks      = 1 << 20  // bytes; an authorized request with more asks whether it may send them
 	bestMany      = 24       // blobs of an image; with more, the small ones save a request each
 	bestErrorBody = 64 << 10 // what is read of an answer
+	bestDocument  = 16 << 20 // what is read of a manifest that a registry has
 )
 
 // bestDelay is the wait before try n, from 1. It has no chance in it.

@@ -308,7 +308,7 @@ func (h *bestHost) read(c call, title string, resp *http.Response, release func(
 	a := &answer{status: resp.StatusCode, header: resp.Header, request: title, address: c.address}
 	limit := int64(bestErrorBody)
 	if c.method == http.MethodGet && resp.StatusCode == http.StatusOK {
-		limit = configLimit
+		limit = bestDocument
 	}
 	var err error
 	if resp.Body != http.NoBody {

@@ -97,17 +97,17 @@ func (i *bestImage) close() {
 // compressed into files that live as long as the push, unless they came
 // compressed.
 func packedImage(ctx context.Context, job *Job, id string) (*bestImage, error) {
-	local, err := openImage(job.Images, id)
+	local, err := job.Images.Image(id)
 	if err != nil {
 		return nil, err
 	}
 	img := &bestImage{packed: true}
-	layers := make([]*bestBlob, len(local.layers))
-	if err := img.pack(ctx, job, local.layers, layers); err != nil {
+	layers := make([]*bestBlob, len(local.Layers))
+	if err := img.pack(ctx, job, local.Layers, layers); err != nil {
 		img.close()
 		return nil, err
 	}
-	config := image.Descriptor{MediaType: mediaConfig, Digest: digest.FromBytes(local.config), Size: int64(len(local.config))}
+	config := image.Descriptor{MediaType: mediaConfig, Digest: digest.FromBytes(local.Config), Size: int64(len(local.Config))}
 	list := make([]image.Descriptor, len(layers))
 	for i, b := range layers {
 		list[i] = b.Descriptor
@@ -118,7 +118,7 @@ func packedImage(ctx context.Context, job *Job, id string) (*bestImage, error) {
 		img.close()
 		return nil, err
 	}
-	img.add(&bestBlob{Descriptor: config, open: func() (io.ReadSeekCloser, error) { return inMemory(local.config), nil }})
+	img.add(&bestBlob{Descriptor: config, open: func() (io.ReadSeekCloser, error) { return inMemory(local.Config), nil }})
 	img.manifest = manifest{mediaType: mediaSchema2, bytes: data, digest: digest.FromBytes(data), size: int64(len(data))}
 	return img, nil
 }

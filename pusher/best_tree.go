@@ -48,7 +48,7 @@ func (p part) platform(images *image.Store) string {
 	if p.image == nil || p.image.config == nil {
 		return ""
 	}
-	data, err := readBlob(images, "config", *p.image.config)
+	data, err := images.ReadBlob("config", p.image.config.Digest)
 	if err != nil {
 		return ""
 	}
@@ -61,7 +61,7 @@ func (p part) platform(images *image.Store) string {
 
 // storedTree reads an index or a manifest of the store, with what is below it.
 func storedTree(job *Job, d image.Descriptor, depth int) (*bestImage, error) {
-	data, err := readBlob(job.Images, "manifest", d)
+	data, err := job.Images.ReadBlob("manifest", d.Digest)
 	if err != nil {
 		return nil, err
 	}

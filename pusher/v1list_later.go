@@ -18,11 +18,11 @@ func newLaterV1List(job *Job) (*v1List, error) {
 		if job.Tag != "" && job.Tag != tag {
 			continue
 		}
-		img, err := openImage(job.Images, job.Tags[tag])
+		img, err := job.Images.Image(job.Tags[tag])
 		if err != nil {
 			return nil, fmt.Errorf(job.Era.Words.NoImage, job.reference(tag), err, job.Tags[tag])
 		}
-		v1, err := image.V1Images(img.config)
+		v1, err := image.V1Images(img.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -30,7 +30,7 @@ func newLaterV1List(job *Job) (*v1List, error) {
 			if _, known := at[one.ID]; known {
 				continue
 			}
-			layer := img.layers[i]
+			layer := img.Layers[i]
 			layer.V1JSON = one.V1JSON
 			at[one.ID] = len(list.images)
 			list.images = append(list.images, v1Image{layer: layer, id: one.ID})

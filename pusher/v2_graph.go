@@ -14,12 +14,12 @@ import (
 // pushTag pushes a tag's layers, several at once, then its config and manifest, as
 // dockers since 1.10 do.
 func (r *repository) pushTag(ctx context.Context, tag string) (Published, error) {
-	img, err := openImage(r.job.Images, r.job.Tags[tag])
+	img, err := r.job.Images.Image(r.job.Tags[tag])
 	if err != nil {
 		text := fmt.Sprintf(r.job.Era.Words.NoImage, r.job.reference(tag), err, r.job.Tags[tag])
 		return Published{}, at(StageUpload, localError{text: text, cause: err})
 	}
-	layers, err := r.pushLayers(ctx, img.layers)
+	layers, err := r.pushLayers(ctx, img.Layers)
 	if err != nil {
 		return Published{}, failed(StageUpload, err)
 	}
@@ -68,7 +68,7 @@ func (r *repository) learn(diffID digest.Digest, d image.Descriptor) {
 
 // publishImage puts the manifest of a tag in the first format that the registry
 // takes. Layers are bottom first.
-func (r *repository) publishImage(ctx context.Context, tag string, img localImage, layers []image.Descriptor) (Published, error) {
+func (r *repository) publishImage(ctx context.Context, tag string, img image.Image, layers []image.Descriptor) (Published, error) {
 	formats := r.job.Era.Manifests
 	if r.job.allowSchema1 {
 		formats = append(slices.Clone(formats), Schema1)
@@ -95,11 +95,11 @@ func (r *repository) publishImage(ctx context.Context, tag string, img localImag
 }
 
 // manifestOf makes a tag's manifest, and sends the blobs that it alone needs.
-func (r *repository) manifestOf(ctx context.Context, format Format, tag string, img localImage, layers []image.Descriptor) (manifest, error) {
+func (r *repository) manifestOf(ctx context.Context, format Format, tag string, img image.Image, layers []image.Descriptor) (manifest, error) {
 	if format == Schema1 {
 		return r.schema1Of(ctx, tag, img, layers)
 	}
-	config, existed, err := r.put(ctx, img.config)
+	config, existed, err := r.put(ctx, img.Config)
 	if err != nil {
 		return manifest{}, err
 	}
@@ -115,12 +115,12 @@ func (r *repository) manifestOf(ctx context.Context, format Format, tag string, 
 }
 
 // schema1Of makes the signed manifest of an image that has a config (P-377).
-func (r *repository) schema1Of(ctx context.Context, tag string, img localImage, layers []image.Descriptor) (manifest, error) {
+func (r *repository) schema1Of(ctx context.Context, tag string, img image.Image, layers []image.Descriptor) (manifest, error) {
 	digests := make([]digest.Digest, len(layers))
 	for i, l := range layers {
 		digests[i] = l.Digest
 	}
-	v1, err := image.V1FromConfig(img.config, digests)
+	v1, err := image.V1FromConfig(img.Config, digests)
 	if err != nil {
 		return manifest{}, err
 	}

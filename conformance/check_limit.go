@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +17,10 @@ func (p *Probe) padded(ctx context.Context, size int) (manifest, error) {
 		return manifest{}, err
 	}
 	doc.Annotations = map[string]string{"org.example.padding": ""}
-	doc.Annotations["org.example.padding"] = strings.Repeat("x", size-len(doc.manifest().data))
-	return doc.manifest(), nil
+	bare := doc.manifest().data
+	before, after, _ := bytes.Cut(bare, []byte(`"org.example.padding": "`))
+	data := slices.Concat(before, []byte(`"org.example.padding": "`), bytes.Repeat([]byte("x"), size-len(bare)), after)
+	return rawManifest(doc.MediaType, data), nil
 }
 
 var lim01 = &Check{

@@ -1,14 +1,11 @@
 package conformance_test
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -134,124 +131,6 @@ func TestClean(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestLawful: what registries may do as they like never fails a run.
-func TestLawful(t *testing.T) {
-	t.Parallel()
-	for name, o := range map[string]fakeregistry.V2Options{
-		"relative Locations":      {Quirks: fakeregistry.Quirks{RelativeLocation: true}},
-		"Locations without state": {Quirks: fakeregistry.Quirks{PlainLocation: true}},
-		"state in queries":        {Quirks: fakeregistry.Quirks{LocationQuery: "_nouploadcache=false"}},
-		"odd Locations":           {Quirks: fakeregistry.Quirks{RelativeLocation: true, LocationQuery: "a=%2F%20b&c=1%3B2&d&e=//x?y"}},
-		"no single POST":          {Quirks: fakeregistry.Quirks{NoSinglePost: true}},
-		"no mount":                {Quirks: fakeregistry.Quirks{NoMount: true}},
-		"no referrers":            {Quirks: fakeregistry.Quirks{NoReferrers: true}},
-		"loose manifests":         {Quirks: fakeregistry.Quirks{LooseManifests: true}},
-		"a smallest chunk":        {Quirks: fakeregistry.Quirks{MinChunk: 2000}},
-		"no deletion":             {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o.Delete = name != "no deletion"
-			report := run(t, fake(t, o), conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1})
-			for id, what := range unmet(report) {
-				if !(id == "sec-02" && o.Quirks.LooseManifests) {
-					t.Errorf("%s: %s", id, what)
-				}
-			}
-		})
-	}
-}
-
-// TestLawfulHTTP: the same of what servers and proxies may do.
-func TestLawfulHTTP(t *testing.T) {
-	t.Parallel()
-	redirect := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if wire.ParseRoute(r.Method, r.URL).Op == wire.OpBlobGet && !strings.HasPrefix(r.URL.Path, "/storage") && !strings.Contains(r.URL.Path, "\x00") {
-				http.Redirect(w, r, "/storage"+r.URL.Path, http.StatusTemporaryRedirect)
-				return
-			}
-			r.URL.Path = strings.TrimPrefix(r.URL.Path, "/storage")
-			next.ServeHTTP(w, r)
-		})
-	}
-	elsewhere := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if rest, ok := strings.CutPrefix(r.URL.Path, "/uploads-of"); ok {
-				r.URL.Path = rest
-			}
-			edit(func(a *reply) {
-				if u, err := a.r.URL.Parse(a.Header().Get("Location")); err == nil && strings.Contains(u.Path, "/blobs/uploads/") {
-					a.Header().Set("Location", "/uploads-of"+u.RequestURI())
-				}
-			})(next).ServeHTTP(w, r)
-		})
-	}
-	beside := edit(func(a *reply) { // a Location beside the request's own path
-		if u, err := a.r.URL.Parse(a.Header().Get("Location")); err == nil && strings.Contains(u.Path, "/blobs/uploads/") {
-			a.Header().Set("Location", path.Base(u.Path)+"?"+u.RawQuery)
-		}
-	}, wire.OpUploadStart, wire.OpUploadPatch, wire.OpUploadStatus)
-	for name, w := range map[string]witness{
-		"blobs by redirect":           {wrap: redirect},
-		"Location outside /v2/":       {wrap: elsewhere},
-		"Location beside the request": {wrap: beside},
-		"pages without Link":          {wrap: without("Link", wire.OpTagsList)},
-		"blobs without a type":        {wrap: without("Content-Type", wire.OpBlobHead)},
-		"connections that close":      {wrap: edit(func(a *reply) { a.Header().Set("Connection", "close") })},
-		"HTTP/1.0":                    {tcp: oldServer},
-		"50 ms before each answer":    {wrap: late, slow: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if w.slow && !*full {
-				return
-			}
-			o := conformance.Options{Profile: "all", Skip: append(costly(), "auth"), Seed: 1}
-			if w.slow {
-				o.Parallel, o.Skip = 32, []string{"auth", "lim-04", "perf", "ref-10", "conc-11"}
-			}
-			report := run(t, served(t, w), o)
-			for id, what := range unmet(report) {
-				if id != "http-01" { // a note
-					t.Errorf("%s: %s", id, what)
-				}
-			}
-		})
-	}
-}
-
-// late keeps every request waiting.
-func late(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(50 * time.Millisecond)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// oldServer answers in HTTP/1.0: one request a connection, and its end ends a body.
-func oldServer(t *testing.T, backend string) string {
-	t.Helper()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return proxied(t, func(c net.Conn) {
-		r, err := http.ReadRequest(bufio.NewReader(c))
-		if err != nil {
-			return
-		}
-		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", backend, ""
-		resp, err := transport.RoundTrip(r)
-		if err != nil {
-			_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\n")
-			return
-		}
-		defer resp.Body.Close()
-		_, _ = io.Copy(io.Discard, r.Body)
-		resp.Proto, resp.ProtoMajor, resp.ProtoMinor, resp.Close = "HTTP/1.0", 1, 0, true
-		_ = resp.Write(c) // the client may be gone
-	})
 }
 
 // TestHostile: answers without an end, with endless headers, in circles and of

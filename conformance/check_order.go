@@ -11,18 +11,20 @@ type misfit struct {
 	start, end int // in bytes
 }
 
-// misfits are some that few registries would all treat alike: near and far, early and
+// gaps are some that few registries would all treat alike: near and far, early and
 // late. size is how long a chunk is.
 func gaps(size int) []misfit {
 	return nearestOnly(size, []misfit{{1, 2 * size, 3*size - 5}, {1, size + 1, 2 * size}, {0, size, 2 * size}, {3, 3*size + 1, 4 * size}, {0, 1, size}})
 }
 
+// overlaps are such as begin before the end, and end after it.
 func overlaps(size int) []misfit {
 	return nearestOnly(size, []misfit{
 		{1, size / 2, size/2 + size}, {1, size - 1, 2 * size}, {2, 2*size - 1, 3 * size}, {3, 3*size - 1, 4 * size}, {3, 2*size + size/2, 4 * size},
 	})
 }
 
+// replays are chunks that the upload has.
 func replays(size int) []misfit {
 	return nearestOnly(size, []misfit{{1, 0, size}, {3, 2 * size, 3 * size}, {3, 0, size}, {2, size, 2 * size}})
 }
